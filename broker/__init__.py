@@ -1,0 +1,1 @@
+"""The OpenID provider, the once-only exchange, and everything that speaks HTTP."""

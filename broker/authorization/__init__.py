@@ -1,0 +1,1 @@
+"""The authorization request, from the wire to a decided journey."""

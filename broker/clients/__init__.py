@@ -1,0 +1,1 @@
+"""The registered relying parties and how they authenticate."""

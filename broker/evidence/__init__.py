@@ -1,0 +1,1 @@
+"""Fetching what registers know, sealed until consent opens it."""

@@ -1,0 +1,1 @@
+"""The kinds of register we can ask."""

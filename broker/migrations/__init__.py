@@ -1,0 +1,1 @@
+"""The one schema history over all packages' tables."""

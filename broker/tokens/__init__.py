@@ -1,0 +1,1 @@
+"""Tokens and the proofs that come with them."""

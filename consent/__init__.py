@@ -1,0 +1,1 @@
+"""What may be shared and why, and the ledger that proves it."""

@@ -1,0 +1,1 @@
+"""Secrets, signatures, sealing and digests: the only package that touches cryptography."""

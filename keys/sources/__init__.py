@@ -1,0 +1,1 @@
+"""Where private signing keys come from."""

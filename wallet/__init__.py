@@ -1,0 +1,1 @@
+"""Verifiable credentials: offer, proof, issuance."""
