@@ -1,0 +1,153 @@
+"""The broker's own tables: what is between two requests of one story.
+
+Every column is `Text`, `LargeBinary` or `Integer64`; times are microseconds since 1970, UTC; 0 and 1 are no and yes.
+What identifies something secret (a cookie, a code, a `request_uri`) is kept as its SHA-256 only.
+"""
+
+from sqlalchemy import Column, Index, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+
+from keys.tables import Integer64
+
+metadata = MetaData()
+
+install = Table(
+    "install",
+    metadata,
+    Column("only", Integer64, primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("created", Integer64, nullable=False),
+    sqlite_strict=True,
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("username_mac", LargeBinary, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("totp_sealed", LargeBinary),
+    Column("totp_step", Integer64, nullable=False, default=0),
+    Column("profile_sealed", LargeBinary, nullable=False),
+    Column("proofing", Text, nullable=False),
+    Column("disabled", Integer64, nullable=False, default=0),
+    Column("created", Integer64, nullable=False),
+    sqlite_strict=True,
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id_hash", LargeBinary, primary_key=True),
+    Column("person_id", Text, nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    Column("acr", Text, nullable=False),
+    Column("amr", Text, nullable=False),
+    Column("auth_time", Integer64, nullable=False),
+    Column("fresh_code_at", Integer64),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created", Integer64, nullable=False),
+    Column("idle_until", Integer64, nullable=False),
+    Column("expires", Integer64, nullable=False),
+    Column("closed", Integer64, nullable=False, default=0),
+    sqlite_strict=True,
+)
+
+throttle = Table(
+    "throttle",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("tat", Integer64, nullable=False),
+    sqlite_strict=True,
+)
+
+replay = Table(
+    "replay",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("id_hash", LargeBinary, nullable=False),
+    Column("expires", Integer64, nullable=False),
+    PrimaryKeyConstraint("kind", "id_hash"),
+    sqlite_strict=True,
+)
+
+activity = Table(
+    "activity",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("stream_hash", LargeBinary, nullable=False, index=True),
+    Column("ts", Integer64, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+
+pushed_request = Table(
+    "pushed_request",
+    metadata,
+    Column("id_hash", LargeBinary, primary_key=True),
+    Column("tx", Text, nullable=False, unique=True),
+    Column("client_id", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("browser", LargeBinary),
+    Column("expires", Integer64, nullable=False),
+    Column("closed", Integer64, nullable=False, default=0),
+    sqlite_strict=True,
+)
+
+journey = Table(
+    "journey",
+    metadata,
+    Column("journey_id", Text, primary_key=True),
+    Column("session", LargeBinary, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("handle_public", LargeBinary, nullable=False),
+    Column("code_hash", LargeBinary, nullable=False, unique=True),
+    Column("code_public", LargeBinary, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("permission_id", Text),
+    Column("family", Text),
+    Column("auth_time", Integer64, nullable=False),
+    Column("acr", Text, nullable=False),
+    Column("previewed_seq", Integer64),
+    Column("expires", Integer64, nullable=False),
+    Column("code_expires", Integer64),
+    Column("spent", Integer64),
+    sqlite_strict=True,
+)
+
+token_family = Table(
+    "token_family",
+    metadata,
+    Column("family", Text, primary_key=True),
+    Column("permission_id", Text, nullable=False, index=True),
+    Column("client_id", Text, nullable=False),
+    Column("created", Integer64, nullable=False),
+    Column("expires", Integer64, nullable=False),
+    Column("ended", Integer64),
+    sqlite_strict=True,
+)
+
+sealed_row = Table(
+    "sealed_row",
+    metadata,
+    Column("row_id", Text, primary_key=True),
+    Column("person", LargeBinary, nullable=False),
+    Column("found", LargeBinary, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("expires", Integer64, nullable=False),
+    Column("released", Integer64, nullable=False, default=0),
+    sqlite_strict=True,
+)
+
+sealed_for = Table(
+    "sealed_for",
+    metadata,
+    Column("row_id", Text, nullable=False),
+    Column("public", LargeBinary, nullable=False),
+    Column("box", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("row_id", "public"),
+    sqlite_strict=True,
+)
+
+Index("sealed_for_public", sealed_for.c.public)
