@@ -1,0 +1,180 @@
+"""The database: the one place that begins and commits.
+
+SQLite (embedded default): one connection writes and checkpoints, readers open the file read-only; WAL, `synchronous`
+FULL, foreign keys on. SQLite 3.7.0 to 3.51.2 can lose commits when two connections write or checkpoint at the same
+instant (its WAL-reset bug), hence the single writer and the checkpoint on that same connection.
+PostgreSQL 15 or newer: one pooled connection for requests and one for the ledger's committer; READ COMMITTED.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.pool import NullPool, QueuePool
+
+Dialect = Literal["sqlite", "postgresql"]
+Tx = Connection
+
+CHECKPOINT_EVERY = 200
+POSTGRESQL_SESSION = (
+    "-c lock_timeout=1000 -c statement_timeout=2000 -c idle_in_transaction_session_timeout=5000 -c jit=off"
+)
+COMMITTER_SESSION = "-c jit=off -c plan_cache_mode=force_custom_plan"
+
+
+class UnsafeDatabase(Exception):
+    """The database would not keep what it was told to keep; the message names the setting and the remedy."""
+
+
+class Database:
+    """Short transactions on one database.
+
+    `read()`, `write()` and `committing()` are context managers that give a transaction: committed on leaving,
+    rolled back when left by an exception. No `await` inside them (an architecture test holds it).
+    """
+
+    def __init__(self, *, reader: Engine, writer: Engine, committer: Engine, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._reader = reader
+        self._writer = writer
+        self._committer = committer
+        self._writing = threading.RLock()
+        self._write_connection: Connection | None = None
+        self._commits = 0
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """Open the database at an SQLAlchemy URL (`sqlite:////path/semel.db` or `postgresql+psycopg://…`).
+
+        Nothing is created but an empty SQLite file's folder. Raises `UnsafeDatabase` for a server that does not flush.
+        """
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return cls._open_sqlite(parsed)
+        if parsed.get_backend_name() == "postgresql":
+            return cls._open_postgresql(parsed.set(drivername="postgresql+psycopg"))
+        raise UnsafeDatabase("only sqlite and postgresql are supported")
+
+    @classmethod
+    def _open_sqlite(cls, url: URL) -> Database:
+        if not url.database or url.database == ":memory:":
+            raise UnsafeDatabase("SQLite needs a file: a database in memory keeps nothing")
+        path = Path(url.database).absolute()
+
+        def connect(*, read_only: bool) -> sqlite3.Connection:
+            mode = "ro" if read_only else "rwc"
+            link = sqlite3.connect(
+                f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5, check_same_thread=False
+            )
+            link.execute("PRAGMA foreign_keys=ON")
+            if not read_only:
+                link.execute("PRAGMA journal_mode=WAL")
+                link.execute("PRAGMA synchronous=FULL")
+                link.execute("PRAGMA secure_delete=ON")
+                link.execute("PRAGMA wal_autocheckpoint=0")
+            return link
+
+        writer = create_engine(url, creator=lambda: connect(read_only=False), poolclass=NullPool)
+        reader = create_engine(
+            url, creator=lambda: connect(read_only=True), poolclass=QueuePool, pool_size=2, max_overflow=2
+        )
+        event.listen(writer, "begin", lambda tx: tx.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(reader, "begin", lambda tx: tx.exec_driver_sql("BEGIN"))
+        return cls(reader=reader, writer=writer, committer=writer, dialect="sqlite")
+
+    @classmethod
+    def _open_postgresql(cls, url: URL) -> Database:
+        def engine(options: str) -> Engine:
+            made = create_engine(
+                url, pool_size=1, max_overflow=0, pool_timeout=5, pool_pre_ping=True, connect_args={"options": options}
+            )
+            event.listen(made, "connect", _refuse_unsafe_postgresql)
+            return made
+
+        requests = engine(POSTGRESQL_SESSION)
+        return cls(reader=requests, writer=requests, committer=engine(COMMITTER_SESSION), dialect="postgresql")
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """A short transaction that only reads."""
+        with self._reader.connect() as tx, tx.begin():
+            yield tx
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """A short transaction that writes; on SQLite BEGIN IMMEDIATE on the one writing connection."""
+        if self.dialect == "sqlite":
+            with self._write_sqlite() as tx:
+                yield tx
+            return
+        with self._writer.connect() as tx, tx.begin():
+            yield tx
+
+    @contextmanager
+    def committing(self) -> Iterator[Tx]:
+        """The committer's transaction: its own connection on PostgreSQL, the writing one on SQLite."""
+        if self.dialect == "sqlite":
+            with self._write_sqlite() as tx:
+                yield tx
+            return
+        with self._committer.connect() as tx, tx.begin():
+            yield tx
+
+    @contextmanager
+    def _write_sqlite(self) -> Iterator[Tx]:
+        with self._writing:
+            if self._write_connection is None:
+                self._write_connection = self._writer.connect()
+            with self._write_connection.begin():
+                yield self._write_connection
+            self._commits += 1
+            if self._commits % CHECKPOINT_EVERY == 0:
+                self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Fold the write-ahead log into the file, on the connection that writes."""
+        if self._write_connection is not None:
+            driver = self._write_connection.connection.driver_connection
+            if driver is not None:
+                driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def create(self, *metadatas: MetaData) -> None:
+        """Create the tables of these metadatas; for tests of one package (the product migrates)."""
+        for metadata in metadatas:
+            with self.write() as tx:
+                metadata.create_all(tx)
+
+    def close(self) -> None:
+        """Give every connection back; on SQLite fold the log in first."""
+        with self._writing:
+            if self._write_connection is not None:
+                self._checkpoint()
+                self._write_connection.close()
+                self._write_connection = None
+        for engine in {self._reader, self._writer, self._committer}:
+            engine.dispose()
+
+
+def _refuse_unsafe_postgresql(link: Any, _record: Any) -> None:
+    """Refuse a server that acknowledges before it has flushed: an answered release could be lost (fsync, WAL)."""
+    with link.cursor() as cursor:
+        for setting, bad in (("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off")):
+            value = cursor.execute(f"SHOW {setting}").fetchone()[0]
+            if value == bad:
+                raise UnsafeDatabase(f"PostgreSQL runs with {setting}={bad}; set it to on")
+        version = cursor.execute("SHOW server_version_num").fetchone()[0]
+        if int(version) < 150000:
+            raise UnsafeDatabase("PostgreSQL 15 or newer is needed")
+    link.rollback()
+
+
+def now_from(tx: Tx) -> int:
+    """Microseconds since 1970 by the database server's clock (PostgreSQL)."""
+    return int(tx.execute(text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")).scalar_one())
