@@ -1,0 +1,45 @@
+"""What can go wrong with keys, seals and signatures (domain errors; no HTTP, no secret and no token text in them)."""
+
+
+class KeysError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+class Malformed(KeysError):
+    """Text or bytes do not have the form they must have (JSON, base64url, a keyring line)."""
+
+
+class Mismatch(KeysError):
+    """Two secrets, digests or authentication codes are not equal."""
+
+
+class InvalidKey(KeysError):
+    """A key cannot be used: wrong type, wrong size, private where only public is allowed."""
+
+
+class InvalidSignature(KeysError):
+    """A raw signature does not belong to the message and the key."""
+
+
+class InvalidToken(KeysError):
+    """A signed token is refused. `reason` is a short fixed code such as `expired`; the token's text is never kept."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SealBroken(KeysError):
+    """A sealed box does not open: other key, other context, or changed bytes."""
+
+
+class UnknownRoot(SealBroken):
+    """A sealed box names a root that the keyring does not hold."""
+
+
+class NoSuchKey(KeysError):
+    """The key asked for does not exist (never made, erased, or its wrapping key was destroyed)."""
+
+
+class AlreadyExists(KeysError):
+    """A key is made once; it exists."""
