@@ -33,7 +33,7 @@ _UNICAST_6 = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-class EgressError(Exception):
+class EgressRefused(Exception):
     """An outbound call was refused or failed; `reason` is one of a closed set and never holds the URL or the answer.
 
     Reasons: url, host, port, plain_http, address, unresolved, header, redirect, too_large, encoding, media_type,
@@ -111,14 +111,14 @@ class _Pinned(httpcore2.AsyncNetworkBackend):
         looked_at = getattr(address, "ipv4_mapped", None) or address
         if any(opening.admits(looked_at, port) for opening in self._openings):
             if self._plain and not looked_at.is_loopback:
-                raise EgressError("plain_http")
+                raise EgressRefused("plain_http")
             return
         if not is_public(address):
-            raise EgressError("address")
+            raise EgressRefused("address")
         if self._plain:
-            raise EgressError("plain_http")
+            raise EgressRefused("plain_http")
         if port not in PUBLIC_PORTS:
-            raise EgressError("port")
+            raise EgressRefused("port")
 
     async def connect_tcp(
         self,
@@ -147,9 +147,9 @@ class _Pinned(httpcore2.AsyncNetworkBackend):
         try:
             found = list(dict.fromkeys(ipaddress.ip_address(text) for text in await self._resolve(host, port)))
         except (OSError, ValueError):
-            raise EgressError("unresolved") from None
+            raise EgressRefused("unresolved") from None
         if not found:
-            raise EgressError("unresolved")
+            raise EgressRefused("unresolved")
         return found
 
 
@@ -183,16 +183,16 @@ class Egress:
         """One call, never a redirect followed. `timeout` is seconds for everything from the name to the last byte.
 
         `media_types`, when given, are asked for and nothing else is accepted on a 2xx. Any status below 300 or
-        above 399 is a Reply; everything else raises EgressError.
+        above 399 is a Reply; everything else raises EgressRefused.
         """
         scheme, prepared = _prepare(method, url, headers or {}, content, accept=media_types, seconds=timeout)
         try:
             async with asyncio.timeout(timeout):
                 return await self._send(self._pool(scheme), prepared, max_bytes, media_types)
         except (TimeoutError, httpcore2.TimeoutException):
-            raise EgressError("timeout") from None
+            raise EgressRefused("timeout") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
-            raise EgressError("unreachable") from None
+            raise EgressRefused("unreachable") from None
 
     async def aclose(self) -> None:
         """Close what is kept open."""
@@ -223,7 +223,7 @@ class Egress:
             async for chunk in response.aiter_stream():
                 body += chunk
                 if len(body) > max_bytes:
-                    raise EgressError("too_large")
+                    raise EgressRefused("too_large")
             return Reply(response.status, head, bytes(body))
         finally:
             await response.aclose()
@@ -235,15 +235,15 @@ def _prepare(
     """One strict reading of the URL, used for the check and for the connection alike."""
     match = _URL.fullmatch(url)
     if match is None or not _TOKEN.fullmatch(method):
-        raise EgressError("url")
+        raise EgressRefused("url")
     scheme, host, port, target = match[1], match[2].lower(), match[3], match[4] or "/"
     if "#" in target or "\\" in target:
-        raise EgressError("url")
+        raise EgressRefused("url")
     bare = host.strip("[]")
     if _NUMBERED.fullmatch(bare.rstrip(".").rpartition(".")[2]) and str(_literal(bare)) != bare:
-        raise EgressError("host")  # 2130706433, 0x7f.1, 0177.0.0.1, 127.1: a number in disguise
+        raise EgressRefused("host")  # 2130706433, 0x7f.1, 0177.0.0.1, 127.1: a number in disguise
     if host.startswith("[") and _literal(bare) is None:
-        raise EgressError("host")
+        raise EgressRefused("host")
     number = int(port) if port else {"http": 80, "https": 443}[scheme]
     named = {"host": host if port is None else f"{host}:{port}", "accept-encoding": "identity"}
     if accept:
@@ -252,7 +252,7 @@ def _prepare(
         named["content-length"] = str(len(content))
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name) or not value.isascii() or not value.isprintable() or name.lower() in named:
-            raise EgressError("header")
+            raise EgressRefused("header")
     pairs = [(name.encode(), value.encode()) for name, value in (*named.items(), *headers.items())]
     waits = {"connect": seconds, "pool": seconds, "write": READ_SECONDS, "read": READ_SECONDS}
     where = httpcore2.URL(scheme=scheme.encode(), host=bare.encode(), port=number, target=target.encode())
@@ -275,13 +275,13 @@ def _head(response: httpcore2.Response, max_bytes: int, media_types: Sequence[st
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         head[key] = f"{head[key]}, {text}" if key in head else text
     if 300 <= response.status <= 399:
-        raise EgressError("redirect")
+        raise EgressRefused("redirect")
     if head.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise EgressError("encoding")
+        raise EgressRefused("encoding")
     length = head.get("content-length", "0")
     if length.isdecimal() and int(length[:20]) > max_bytes:
-        raise EgressError("too_large")
+        raise EgressRefused("too_large")
     reply = Reply(response.status, head, b"")
     if media_types and 200 <= response.status <= 299 and reply.media_type not in media_types:
-        raise EgressError("media_type")
+        raise EgressRefused("media_type")
     return head

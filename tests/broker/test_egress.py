@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from broker.egress import Egress, EgressError, Reply, is_public, opening
+from broker.egress import Egress, EgressRefused, Reply, is_public, opening
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]
 
@@ -73,7 +73,7 @@ def reason_of(url: str, egress: Egress, method: str = "GET", headers: dict[str, 
     async def run() -> None:
         await egress.request(method, url, headers or {}, timeout=2)
 
-    with pytest.raises(EgressError) as refused:
+    with pytest.raises(EgressRefused) as refused:
         asyncio.run(run())
     assert refused.value.__cause__ is None
     assert str(refused.value) == refused.value.reason
@@ -179,7 +179,7 @@ def test_rebinding_gets_one_look_only() -> None:
             egress = Egress([f"127.0.0.1:{there.port}"], resolve=resolve)
             reply = await egress.request("GET", f"http://register.example:{there.port}/")
             assert f"Host: register.example:{there.port}".lower().encode() in there.heads[0].lower()
-            with pytest.raises(EgressError, match="address"):
+            with pytest.raises(EgressRefused, match="address"):
                 await egress.request("GET", f"http://register.example:{there.port}/")
             await egress.aclose()
             return reply, asked, len(there.heads)
@@ -193,7 +193,7 @@ def test_an_opening_is_that_address_and_port_only() -> None:
         refused = []
         async with served(answers(ok(b"{}"))) as there:
             for allow in ([], ["127.0.0.1:1"], ["127.0.0.2"], ["::1"]):
-                with pytest.raises(EgressError) as error:
+                with pytest.raises(EgressRefused) as error:
                     await Egress(allow).request("GET", f"http://127.0.0.1:{there.port}/")
                 refused.append(error.value.reason)
             for allow in (["127.0.0.1"], ["127.0.0.0/8"], [f"127.0.0.1:{there.port}"]):
@@ -268,7 +268,7 @@ BOMB = gzip.compress(b"0" * 1_000_000)
 def test_answers_refused(handler: Handler, reason: str) -> None:
     async def run() -> str:
         async with served(handler) as there:
-            with pytest.raises(EgressError) as error:
+            with pytest.raises(EgressRefused) as error:
                 await Egress(["127.0.0.1"]).request(
                     "GET", f"http://127.0.0.1:{there.port}/", timeout=0.3, media_types=["application/json"]
                 )
@@ -372,7 +372,7 @@ def test_tls_is_checked_against_the_name_and_the_given_roots(tmp_path: Path) -> 
                 egress = Egress([f"127.0.0.1:{there.port}"], ca_file, resolve=resolve)
                 try:
                     seen.append((await egress.request("GET", f"https://{host}:{there.port}/")).status)
-                except EgressError as error:
+                except EgressRefused as error:
                     seen.append(error.reason)
                 await egress.aclose()
         return seen
