@@ -54,3 +54,39 @@ class NotCovered(ConsentError):
 
 class SealedMisused(ConsentError, TypeError):
     """A sealed value was printed, compared, copied or pickled; only `consent.release` opens one."""
+
+
+class ProofInvalid(ConsentError):
+    """A Merkle proof, root or frontier does not hold."""
+
+
+class TileInvalid(ConsentError):
+    """A tile or entry bundle does not have its form."""
+
+
+class CheckpointInvalid(ConsentError):
+    """A checkpoint or verifier key is malformed, or a signature that must be there is not."""
+
+
+class EntryInvalid(ConsentError):
+    """An event or leaf does not have its form, or does not open to what it commits to."""
+
+
+class LedgerMissing(ConsentError):
+    """There is no ledger in this database; it is made once, by `semel init`."""
+
+
+class LedgerExists(ConsentError):
+    """A ledger is made once; it exists."""
+
+
+class LedgerBroken(ConsentError):
+    """What the database holds is not what was hashed or signed: stop, restore, never sign again over it."""
+
+
+class ClockBehind(ConsentError):
+    """The clock stands before the newest batch by more than a wait can mend."""
+
+
+class RepeatDiffers(ConsentError):
+    """An idempotency key came again with another request."""
