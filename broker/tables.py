@@ -109,7 +109,7 @@ journey = Table(
     Column("family", Text),
     Column("auth_time", Integer64, nullable=False),
     Column("acr", Text, nullable=False),
-    Column("previewed_seq", Integer64),
+    Column("previewed_entry", Text),
     Column("expires", Integer64, nullable=False),
     Column("code_expires", Integer64),
     Column("spent", Integer64),

@@ -1,0 +1,164 @@
+"""The composition root and the one runner: a row of the route table in, an HTTP response out.
+
+Only this module reads a clock. A row's `act` is committed when the runner gets its answer back; nothing is sent before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from email.utils import formatdate
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+
+from broker import errors, needs, telemetry
+from broker.answers import Answer, Cookie, Json, Later, Page, Raw, Redirect, Refusal
+from broker.errors import Speaks
+from broker.pages import render
+from broker.routes import ROUTES, Route
+from broker.settings import Settings
+from keys import canonical
+
+
+def clock() -> int:
+    """Microseconds since 1970, UTC, by this machine."""
+    return time.time_ns() // 1000
+
+
+def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI:
+    """Build the application from its settings: tests and the server call the same function.
+
+    Raises `NotReady` when the database has not been made by `semel init`, or was made for another issuer.
+    """
+    wired, renderer, background = assemble(settings, now)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with background():
+            yield
+
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False)
+    app.state.parts, app.state.renderer = wired, renderer
+    for row in ROUTES:
+        methods = [row.method, "HEAD"] if row.method == "GET" else [row.method]
+        app.router.routes.append(StarletteRoute(row.path, _endpoint(row), methods=methods))
+    app.add_exception_handler(HTTPException, _unrouted)
+    return app
+
+
+def _endpoint(row: Route) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        started = time.perf_counter_ns()
+        telemetry.correlation.set(telemetry.new_correlation_id())
+        answer = await run(row, request)
+        response = respond(request, answer)
+        telemetry.log(
+            "request",
+            method=row.method,
+            route=row.path,
+            status=response.status_code,
+            milliseconds=(time.perf_counter_ns() - started) // 1_000_000,
+        )
+        return response
+
+    return endpoint
+
+
+async def run(row: Route, request: Request) -> Answer:
+    """Run one row: gather, act in its transaction, and give the answer once that is committed."""
+    wired = needs.parts(request)
+    try:
+        facts = await row.gather(request)
+        result: Any = facts
+        if not isinstance(facts, Answer | Refusal):
+            result = await _act(row, wired, facts)
+        if isinstance(result, Refusal):
+            return _refused(result, row.speaks)
+        return result  # type: ignore[no-any-return]  # an act answers Answer, Refusal or Later; the latter two are spent
+    except needs.Stop as stop:
+        return stop.answer  # type: ignore[no-any-return]  # Stop carries an Answer
+    except Exception as problem:  # noqa: BLE001 - the one place where every error becomes an answer
+        refused = errors.refusal(problem)
+        if refused.status >= 500:
+            telemetry.failure("failed", problem, route=row.path)
+        return _refused(refused, row.speaks)
+
+
+async def _act(row: Route, wired: needs.Parts, facts: Any) -> Any:
+    if row.runs == "none":
+        return row.act(facts, wired.clock())
+    if row.runs == "entry":
+        committed = await wired.committer.submit(lambda tx, now: row.act(tx, facts, now))
+        result = committed.result
+        return result.finish(committed.entries) if isinstance(result, Later) else result
+    transaction = wired.database.read if row.runs == "read" else wired.database.write
+    with transaction() as tx:
+        return row.act(tx, facts, wired.clock())
+
+
+def _refused(refused: Refusal, speaks: Speaks) -> Answer:
+    telemetry.log("refused", error=refused.code, status=refused.status, reason=refused.description[:120])
+    return errors.render(refused, speaks, telemetry.correlation.get())
+
+
+async def _unrouted(request: Request, problem: Exception) -> Response:
+    """Answer what no row serves: 404 and 405, as a page to a browser and as JSON to a program."""
+    telemetry.correlation.set(telemetry.new_correlation_id())
+    status = problem.status_code if isinstance(problem, HTTPException) else 500
+    code = {404: "not_found", 405: "method_not_allowed"}.get(status, "server_error")
+    speaks: Speaks = "page" if "text/html" in request.headers.get("accept", "") else "public"
+    response = respond(request, _refused(Refusal(code, status=status), speaks))
+    if isinstance(problem, HTTPException) and problem.headers:
+        response.headers.update(problem.headers)
+    return response
+
+
+def respond(request: Request, answer: Answer) -> Response:
+    """Turn an answer into a response, with the headers that every response of its kind carries."""
+    wired = needs.parts(request)
+    cookies = answer.cookies
+    if isinstance(answer, Page):
+        seen = needs.visitor(request)
+        language = answer.language or seen.language
+        context = {"form_token": seen.form_token, "signed_in": _signed_in(seen), **answer.context}
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        text = request.app.state.renderer.render(answer.template, context, language=language, here=here)
+        response = Response(text, answer.status, {**render.headers(answer.form_action), **answer.headers}, "text/html")
+        cookies = (*seen.cookies, *cookies)
+    elif isinstance(answer, Json):
+        response = Response(canonical.dumps(answer.body), answer.status, dict(answer.headers), "application/json")
+    elif isinstance(answer, Raw):
+        response = Response(answer.content, answer.status, dict(answer.headers), answer.media_type)
+    else:
+        response = Response(status_code=answer.status, headers={"Location": answer.location, **answer.headers})
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+    for cookie in cookies:
+        _set(response, cookie, secure=wired.secure)
+    response.headers.setdefault("Date", formatdate(usegmt=True))
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    if wired.secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    interaction = request.headers.get("x-fapi-interaction-id", "")
+    if 0 < len(interaction) <= 64 and interaction.isascii() and interaction.isprintable():
+        response.headers["x-fapi-interaction-id"] = interaction
+    return response
+
+
+def _signed_in(seen: needs.Visitor) -> bool:
+    return seen.session is not None and seen.session.state == "full"
+
+
+def _set(response: Response, cookie: Cookie, *, secure: bool) -> None:
+    if cookie.delete:
+        response.delete_cookie(cookie.name, path="/", secure=secure, httponly=True, samesite="lax")
+    else:
+        response.set_cookie(
+            cookie.name, cookie.value, cookie.max_age, path="/", secure=secure, httponly=True, samesite="lax"
+        )

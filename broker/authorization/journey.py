@@ -1,0 +1,230 @@
+"""A journey: one signed-in person deciding about one pushed request, from sign-in to the spent code.
+
+The journey handle (32 random bytes, in the journey's own cookie, never in a URL) opens the sealed values; the code is
+derived from it, so that asking again gives the same code while it is unspent. Only hashes and public halves are stored.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+
+from broker.answers import Refusal
+from broker.authorization import request as requests
+from broker.authorization.request import AuthorizationRequest
+from broker.database import Tx
+from broker.evidence import preview
+from broker.sign_in.session import Session
+from broker.tables import journey as table
+from broker.tables import token_family
+from keys import opaque, sealing
+from keys.vault import Vault
+
+SECOND = 1_000_000
+FAMILY_MARGIN = 3600 * SECOND
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A journey as stored; `state` is `open`, `previewed`, `shared`, `refused` or `returned`; times in microseconds."""
+
+    journey_id: str
+    session: bytes
+    client_id: str
+    request: AuthorizationRequest
+    state: str
+    language: str
+    permission_id: str | None
+    family: str | None
+    auth_time: int
+    acr: str
+    previewed_entry: str | None
+    handle_public: bytes
+    code_public: bytes
+    expires: int
+    code_expires: int | None
+    spent: int | None
+
+
+@dataclass(frozen=True)
+class Redeemable:
+    """What a code stands for; nothing is spent by looking."""
+
+    journey: Journey
+    held: preview.Held
+    person_id: str
+    permission_id: str
+    family: str
+
+
+@dataclass(frozen=True)
+class Spent:
+    """A code that was used before: whose it was, and the tokens that came from it."""
+
+    client_id: str
+    family: str
+
+
+def code(handle: bytes, journey_id: str) -> str:
+    """Derive the journey's authorization code (43 characters) from its handle."""
+    made = hmac.digest(handle, b"semel/code/v1" + journey_id.encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
+
+
+def begin(
+    tx: Tx,
+    *,
+    journey_id: str,
+    session: Session,
+    request: AuthorizationRequest,
+    handle: bytes,
+    language: str,
+    now: int,
+    expires: int,
+) -> None:
+    """Open a journey for a signed-in person; it belongs to this session and this handle (32 bytes)."""
+    secret = code(handle, journey_id)
+    tx.execute(
+        insert(table).values(
+            journey_id=journey_id,
+            session=session.id_hash,
+            client_id=request.client_id,
+            request=request.to_json(),
+            state="open",
+            handle_public=sealing.public_of(handle),
+            code_hash=opaque.digest(secret),
+            code_public=sealing.public_of(secret.encode()),
+            language=language,
+            family=opaque.token(),
+            auth_time=session.auth_time,
+            acr=session.acr,
+            expires=expires,
+        )
+    )
+
+
+def _from_row(row: Any) -> Journey:
+    fields = {name: getattr(row, name) for name in Journey.__dataclass_fields__ if name != "request"}
+    return Journey(request=requests.from_json(row.request), **fields)
+
+
+def get(tx: Tx, journey_id: str) -> Journey | None:
+    """Find a journey by its public id, whoever's it is."""
+    row = tx.execute(select(table).where(table.c.journey_id == journey_id)).first()
+    return _from_row(row) if row is not None else None
+
+
+def previewed(tx: Tx, journey_id: str, entry_id: str, expires: int) -> bool:
+    """Note that the values were shown for the first time; false when another request was quicker."""
+    return _advance(tx, journey_id, "open", state="previewed", previewed_entry=entry_id, expires=expires)
+
+
+def decided(tx: Tx, journey_id: str, *, before: str, state: str, permission_id: str | None, expires: int) -> bool:
+    """Record the decision once, in one statement; false when the journey was already decided."""
+    return _advance(tx, journey_id, before, state=state, permission_id=permission_id, expires=expires)
+
+
+def _advance(tx: Tx, journey_id: str, before: str, **values: Any) -> bool:
+    done = tx.execute(
+        update(table)
+        .where(table.c.journey_id == journey_id, table.c.state == before)
+        .values(**values)
+        .returning(table.c.journey_id)
+    )
+    return done.first() is not None
+
+
+def extend(tx: Tx, journey_id: str, expires: int) -> None:
+    """Move the end of a journey that is still deciding."""
+    tx.execute(
+        update(table).where(table.c.journey_id == journey_id, table.c.state == "previewed").values(expires=expires)
+    )
+
+
+def mint(tx: Tx, journey_id: str, now: int, code_expires: int) -> bool:
+    """Make the code valid until `code_expires`, or find it still valid; false when it was spent or its time is over."""
+    done = tx.execute(
+        update(table)
+        .where(
+            table.c.journey_id == journey_id,
+            table.c.state.in_(("shared", "returned")),
+            table.c.spent.is_(None),
+            (table.c.code_expires.is_(None) & (table.c.expires > now)) | (table.c.code_expires > now),
+        )
+        .values(state="returned", code_expires=func.coalesce(table.c.code_expires, code_expires))
+        .returning(table.c.journey_id)
+    )
+    return done.first() is not None
+
+
+def redeemable(tx: Tx, vault: Vault, secret: str, now: int) -> Redeemable | Spent | None:
+    """Say what a code stands for; `Spent` for one used before, None for one that never was, or came too late.
+
+    Nothing is spent by looking: the caller checks client, redirect URI, PKCE and key first.
+    """
+    row = tx.execute(select(table).where(table.c.code_hash == opaque.digest(secret))).first()
+    if row is None or row.code_expires is None:
+        return None
+    if row.spent is not None:
+        return Spent(client_id=row.client_id, family=row.family)
+    held = preview.open_(tx, vault, secret.encode(), now)
+    if held is None or row.code_expires <= now or row.permission_id is None:
+        return None
+    return Redeemable(_from_row(row), held, held.person_id, row.permission_id, row.family)
+
+
+def spend(tx: Tx, vault: Vault, taken: Redeemable, *, access_token: str, now: int, expires: int) -> Refusal | None:
+    """Spend the code in one statement, start the token family, and hand the sealed values to the access token.
+
+    `expires` (microseconds) is the access token's end. A `Refusal` when another request was quicker: the family ends,
+    as for any second use (RFC 6749 §4.1.2).
+    """
+    done = tx.execute(
+        update(table)
+        .where(
+            table.c.journey_id == taken.journey.journey_id,
+            table.c.spent.is_(None),
+            table.c.code_expires > now,
+        )
+        .values(spent=now, session=b"")
+        .returning(table.c.journey_id)
+    )
+    if done.first() is None:
+        return reused(tx, Spent(taken.journey.client_id, taken.family), now)
+    tx.execute(
+        insert(token_family).values(
+            family=taken.family,
+            permission_id=taken.permission_id,
+            client_id=taken.journey.client_id,
+            created=now,
+            expires=expires + FAMILY_MARGIN,
+        )
+    )
+    preview.reseal(tx, vault, taken.held, sealing.public_of(access_token.encode()), expires=expires)
+    preview.drop_holder(tx, taken.journey.code_public)
+    preview.drop_holder(tx, taken.journey.handle_public)
+    return None
+
+
+def reused(tx: Tx, spent: Spent, now: int) -> Refusal:
+    """End the tokens that came from a code which was presented again; remembered, hence a value."""
+    end_family(tx, spent.family, now)
+    return Refusal("invalid_grant", "the code was used before")
+
+
+def end_family(tx: Tx, family: str, now: int) -> None:
+    """End every token of a family at once."""
+    tx.execute(
+        update(token_family).where(token_family.c.family == family, token_family.c.ended.is_(None)).values(ended=now)
+    )
+
+
+def family_lives(tx: Tx, family: str) -> bool:
+    """Whether the tokens of this family still count."""
+    row = tx.execute(select(token_family.c.ended).where(token_family.c.family == family)).first()
+    return row is not None and row.ended is None

@@ -1,0 +1,92 @@
+"""The one map from what went wrong inside to what is said outside.
+
+Inside, errors are domain errors that know nothing of HTTP; outside they take the form of the surface that was called:
+OAuth JSON (RFC 6749 §5.2), a resource's challenge (RFC 6750 §3, RFC 9449 §7.1), or a page. What is not in the map
+becomes `server_error` and says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from broker import egress, parameters
+from broker.answers import Json, Page, Refusal
+from consent import errors as consent_errors
+from keys import errors as keys_errors
+from wallet import errors as wallet_errors
+
+Speaks = Literal["page", "oauth", "resource", "public"]
+
+NO_STORE = {"Cache-Control": "no-store"}
+UNPRINTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
+TRANSIENT = ("40001", "40P01", "55P03", "57014", "57P01", "08")
+BUSY = Refusal("temporarily_unavailable", "busy; try again", status=503, headers={"Retry-After": "1"})
+
+
+class Wire(Exception):
+    """An error that already knows its protocol form; nothing was or will be written."""
+
+    def __init__(
+        self, code: str, description: str = "", *, status: int = 400, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(code)
+        self.refusal = Refusal(code, description, status=status, headers=dict(headers or {}))
+
+
+# fmt: off
+MAP: list[tuple[type[Exception], str, int]] = [
+    (consent_errors.OverAsked,    "invalid_authorization_details", 400),
+    (consent_errors.UnknownUse,   "invalid_scope",                 400),
+    (consent_errors.ConsentError, "server_error",                  500),
+    (wallet_errors.WalletError,   "invalid_credential_request",    400),
+    (keys_errors.InvalidToken,    "invalid_token",                 401),
+    (keys_errors.KeysError,       "server_error",                  500),
+    (egress.EgressRefused,        "temporarily_unavailable",       503),
+]
+# fmt: on
+
+
+def refusal(problem: Exception) -> Refusal:
+    """Say what a raised problem is on the wire; unknown ones are `server_error` (500) with no detail."""
+    if isinstance(problem, Wire):
+        return problem.refusal
+    if isinstance(problem, parameters.Malformed):
+        return Refusal("invalid_request", problem.description, status=problem.status)
+    if isinstance(problem, PoolTimeoutError) or (isinstance(problem, DBAPIError) and _transient(problem)):
+        return BUSY
+    for kind, code, status in MAP:
+        if isinstance(problem, kind):
+            return Refusal(code, getattr(problem, "description", ""), status=status)
+    return Refusal("server_error", "", status=500)
+
+
+def _transient(problem: DBAPIError) -> bool:
+    """Whether trying again may help: a lock or statement timeout, a deadlock, a lost connection."""
+    state = getattr(problem.orig, "sqlstate", None)
+    if state is not None:
+        return any(state.startswith(prefix) for prefix in TRANSIENT)
+    return problem.connection_invalidated or "locked" in str(problem.orig)
+
+
+def render(refused: Refusal, speaks: Speaks, correlation_id: str) -> Json | Page:
+    """Give a refusal the form of the surface that was called."""
+    if speaks == "page":
+        return Page(
+            "problem.html",
+            {"code": refused.code, "correlation_id": correlation_id},
+            status=refused.status,
+            headers=refused.headers,
+        )
+    body: dict[str, Any] = {"error": refused.code}
+    if refused.description:
+        body["error_description"] = UNPRINTABLE.sub("?", refused.description)
+    headers = {**NO_STORE, **refused.headers}
+    if speaks == "resource" and refused.status == 401 and "WWW-Authenticate" not in headers:
+        said = f', error_description="{body["error_description"]}"' if refused.description else ""
+        headers["WWW-Authenticate"] = f'DPoP error="{refused.code}"{said}'
+    return Json(body, status=refused.status, headers=headers)

@@ -1,0 +1,122 @@
+"""Values that are shown now and released later: one sealed row a journey, opened only by whoever holds a handle.
+
+The row's values lie under a random row key; the row key lies once for each holder, in a box for the public half of the
+holder's 256-bit handle (a journey cookie, a code, an access token), mixed with the day's preview key, which is destroyed
+after two days. Copies of the database and old codes therefore open nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sqlalchemy import delete, insert, select, update
+
+from broker.database import Tx
+from broker.evidence.source import Found
+from broker.tables import sealed_for, sealed_row
+from consent import release
+from keys import errors as keys_errors
+from keys import sealing
+from keys.vault import Vault
+
+
+@dataclass(frozen=True)
+class Held:
+    """An opened row: whose it is, the values (still sealed against being read), and whether they were released."""
+
+    row_id: str
+    person_id: str
+    found: Mapping[str, Found]
+    released: bool
+    row_key: bytes
+    day: date
+
+
+def hold(
+    tx: Tx,
+    vault: Vault,
+    *,
+    row_id: str,
+    person_id: str,
+    found: Mapping[str, Found],
+    publics: Iterable[bytes],
+    now: int,
+    expires: int,
+) -> None:
+    """Store a new row for the holders whose public keys (32 bytes each) are given; `now`, `expires` in microseconds."""
+    day = datetime.fromtimestamp(now / 1_000_000, UTC).date()
+    row_key = sealing.new_key()
+    tx.execute(
+        insert(sealed_row).values(
+            row_id=row_id,
+            person=sealing.encrypt(row_key, person_id.encode(), row_id.encode()),
+            found=release.pack(found, row_key),
+            day=day.isoformat(),
+            expires=expires,
+            released=0,
+        )
+    )
+    for public in publics:
+        _box(tx, vault, row_id, public, row_key, day)
+
+
+def _box(tx: Tx, vault: Vault, row_id: str, public: bytes, row_key: bytes, day: date) -> None:
+    box = sealing.seal_to(public, vault.preview_key(day), row_key)
+    tx.execute(insert(sealed_for).values(row_id=row_id, public=public, box=box))
+
+
+def open_(tx: Tx, vault: Vault, handle: bytes, now: int) -> Held | None:
+    """Open the row this handle (at least 32 bytes) holds; None when there is none, or its time or its day is over."""
+    public = sealing.public_of(handle)
+    row = tx.execute(
+        select(sealed_row, sealed_for.c.box)
+        .join_from(sealed_for, sealed_row, sealed_for.c.row_id == sealed_row.c.row_id)
+        .where(sealed_for.c.public == public, sealed_row.c.expires > now)
+    ).first()
+    if row is None:
+        return None
+    day = date.fromisoformat(row.day)
+    try:
+        row_key = sealing.open_with(handle, vault.preview_key(day), row.box)
+    except keys_errors.KeysError:
+        return None
+    person_id = sealing.decrypt(row_key, row.person, row.row_id.encode()).decode()
+    found = release.unpack(row.found, row_key, Found)
+    return Held(row.row_id, person_id, found, bool(row.released), row_key, day)
+
+
+def reseal(tx: Tx, vault: Vault, held: Held, public: bytes, *, expires: int) -> None:
+    """Let one more holder open the row, and let it live until `expires` (microseconds)."""
+    _box(tx, vault, held.row_id, public, held.row_key, held.day)
+    extend(tx, held.row_id, expires)
+
+
+def keep(tx: Tx, held: Held, items: Iterable[str]) -> None:
+    """Keep only these items' values; the others are gone (what a person refused is not kept a moment longer)."""
+    left = {item: held.found[item] for item in items if item in held.found}
+    tx.execute(
+        update(sealed_row).where(sealed_row.c.row_id == held.row_id).values(found=release.pack(left, held.row_key))
+    )
+
+
+def extend(tx: Tx, row_id: str, expires: int) -> None:
+    """Move the end of a row's life to `expires` (microseconds)."""
+    tx.execute(update(sealed_row).where(sealed_row.c.row_id == row_id).values(expires=expires))
+
+
+def mark_released(tx: Tx, row_id: str) -> None:
+    """Remember that the row's values were handed over once."""
+    tx.execute(update(sealed_row).where(sealed_row.c.row_id == row_id).values(released=1))
+
+
+def drop_holder(tx: Tx, public: bytes) -> None:
+    """Take a holder's box away: a spent handle opens nothing more."""
+    tx.execute(delete(sealed_for).where(sealed_for.c.public == public))
+
+
+def drop(tx: Tx, row_id: str) -> None:
+    """Delete a row with all its boxes."""
+    tx.execute(delete(sealed_for).where(sealed_for.c.row_id == row_id))
+    tx.execute(delete(sealed_row).where(sealed_row.c.row_id == row_id))

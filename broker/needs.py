@@ -1,0 +1,203 @@
+"""What a handler may use, and who is calling: the wired parts, the visitor, their session, their form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from starlette.requests import Request
+
+from broker import parameters
+from broker.answers import Cookie, Redirect
+from broker.clients.registry import Registry
+from broker.committer import Committer
+from broker.database import Database
+from broker.egress import Egress
+from broker.errors import Wire
+from broker.evidence.source import Source
+from broker.sign_in import session as sessions
+from consent.catalogue import Catalogue
+from consent.intended_use import Uses
+from keys import errors as keys_errors
+from keys import opaque
+from keys.keyring import Keyring, RootKeyring
+from keys.vault import Vault
+
+LANGUAGES = ("en", "ar")
+BROWSER_SECONDS = 30 * 86_400
+LANGUAGE_SECONDS = 365 * 86_400
+
+
+@dataclass(frozen=True)
+class Durations:
+    """How long things live, in seconds."""
+
+    pushed_request: int = 60
+    journey: int = 900
+    receipt: int = 600
+    code: int = 60
+    token: int = 300
+    session_idle: int = 1800
+    session: int = 43_200
+    offer: int = 600
+    preview_cut: float = 8.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a handler is handed, wired once by `broker/app.py`. `clock()` gives microseconds since 1970, UTC."""
+
+    issuer: str
+    mode: str
+    secure: bool
+    durations: Durations
+    trusted_proxies: tuple[str, ...]
+    database: Database
+    committer: Committer
+    roots: RootKeyring
+    keyring: Keyring
+    vault: Vault
+    catalogue: Catalogue
+    uses: Uses
+    registry: Registry
+    sources: Mapping[str, Source]
+    credentials: Mapping[str, Any]
+    egress: Egress
+    ledger_origin: str
+    clock: Callable[[], int]
+    documents: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who looks at a page: the browser, the session if there is one, the language, the token their forms must carry."""
+
+    browser: str
+    session: sessions.Session | None
+    language: str
+    form_token: str
+    cookies: tuple[Cookie, ...]
+
+    @property
+    def browser_hash(self) -> bytes:
+        """What is stored of the browser's cookie."""
+        return opaque.digest(self.browser)
+
+
+def parts(request: Request) -> Parts:
+    """Give the wired parts of the running application."""
+    return cast(Parts, request.app.state.parts)
+
+
+def cookie_name(secure: bool, name: str) -> str:  # noqa: FBT001 - the policy is the argument
+    """Name a cookie: `__Host-` on https, plain on a loopback demo (ordinary clients drop Secure cookies on http)."""
+    return f"__Host-{name}" if secure else name
+
+
+def cookie(request: Request, name: str) -> str:
+    """Give the value of one of our cookies, empty when absent."""
+    return request.cookies.get(cookie_name(parts(request).secure, name), "")
+
+
+def set_cookie(wired: Parts, name: str, value: str, max_age: int | None) -> Cookie:
+    """Make one of our cookies, named by the policy in force."""
+    return Cookie(cookie_name(wired.secure, name), value, max_age)
+
+
+def drop_cookie(wired: Parts, name: str) -> Cookie:
+    """Take one of our cookies away."""
+    return Cookie(cookie_name(wired.secure, name), delete=True)
+
+
+def visitor(request: Request) -> Visitor:
+    """Say who looks at a page; read once a request, with one short read of the session."""
+    known = getattr(request.state, "visitor", None)
+    if isinstance(known, Visitor):
+        return known
+    wired = parts(request)
+    browser, cookies = cookie(request, "semel-browser"), []
+    if len(browser) < 40:
+        browser = opaque.token()
+        cookies.append(set_cookie(wired, "semel-browser", browser, BROWSER_SECONDS))
+    session = _session(request, wired)
+    tongue = language(request)
+    if request.query_params.get("lang") == tongue:
+        cookies.append(set_cookie(wired, "semel-lang", tongue, LANGUAGE_SECONDS))
+    token = wired.roots.ring("form").mac(_bound(browser, session)).hex()
+    request.state.visitor = Visitor(browser, session, tongue, token, tuple(cookies))
+    return cast(Visitor, request.state.visitor)
+
+
+def _session(request: Request, wired: Parts) -> sessions.Session | None:
+    held = cookie(request, "semel")
+    if not held:
+        return None
+    with wired.database.read() as tx:
+        return sessions.find(tx, held, wired.clock())
+
+
+def _bound(browser: str, session: sessions.Session | None) -> bytes:
+    """What a form token is bound to: this browser and this session."""
+    return opaque.digest(browser) + (session.id_hash if session else b"")
+
+
+def signed_in(request: Request) -> sessions.Session:
+    """Give the full session, or stop with a redirect to sign-in (`Stop`)."""
+    session = visitor(request).session
+    if session is None or session.state != "full":
+        raise Stop(Redirect("/sign-in"))
+    return session
+
+
+class Stop(Exception):
+    """The answer is known before the act: `answer` is it."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__("answered")
+        self.answer = answer
+
+
+async def form(request: Request) -> parameters.Parameters:
+    """Read a page's form, refusing what another site or another session sent (403).
+
+    The hidden `form_token` always counts; `Sec-Fetch-Site`, when present, must be `same-origin`; `Origin` is compared
+    only when that header is absent.
+    """
+    wired = parts(request)
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None and site != "same-origin":
+        raise Wire("cross_site", status=403)
+    if site is None and origin is not None and origin != wired.issuer:
+        raise Wire("cross_site", status=403)
+    given = await parameters.read(request)
+    who = visitor(request)
+    try:
+        wired.roots.ring("form").verify_mac(
+            _bound(who.browser, who.session), bytes.fromhex(given.get("form_token", ""))
+        )
+    except (ValueError, keys_errors.KeysError) as problem:
+        raise Wire("form_expired", status=403) from problem
+    return given
+
+
+def language(request: Request) -> str:
+    """Choose the page's language: `?lang=`, then the cookie, then what the browser accepts, then English."""
+    asked = request.query_params.get("lang") or cookie(request, "semel-lang")
+    if asked in LANGUAGES:
+        return asked
+    for part in request.headers.get("accept-language", "")[:200].split(","):
+        tag = part.split(";")[0].strip().lower().split("-")[0]
+        if tag in LANGUAGES:
+            return tag
+    return "en"
+
+
+def client_address(request: Request) -> str:
+    """The caller's address, for throttling only; a forwarded header counts only from a trusted proxy."""
+    direct = request.client.host if request.client else ""
+    wired = parts(request)
+    if direct in wired.trusted_proxies:
+        forwarded = request.headers.get("x-forwarded-for", "").rsplit(",", 1)[-1].strip()
+        return forwarded or direct
+    return direct

@@ -1,0 +1,118 @@
+"""Settings: every one is `SEMEL_…` in the environment; secrets may also come from a file, `SEMEL_…_FILE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from broker.needs import Durations
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class Settings(BaseSettings):
+    """What an operator decides. Durations in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="SEMEL_", extra="ignore", frozen=True)
+
+    issuer: str = "http://localhost:8000"
+    mode: Literal["demo", "sandbox", "production"] = "production"
+    data_dir: Path = Path("data")
+    config_dir: Path = Path("openid-config")
+    database_url: str = ""
+    person_key_dir: Path | None = None
+    key_encryption_key: str = Field(default="", repr=False)
+    key_encryption_key_file: Path | None = None
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    egress_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    egress_ca_file: Path | None = None
+
+    pushed_request_seconds: int = 60
+    journey_seconds: int = 900
+    receipt_seconds: int = 600
+    code_seconds: int = 60
+    token_seconds: int = 300
+    session_idle_seconds: int = 1800
+    session_seconds: int = 43_200
+    offer_seconds: int = 600
+    preview_cut_seconds: float = 8.0
+    checkpoint_seconds: float = 2.0
+
+    @field_validator("trusted_proxies", "egress_allow", mode="before")
+    @classmethod
+    def _split(cls, given: Any) -> Any:
+        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer(cls, given: str) -> str:
+        parts = urlsplit(given)
+        if parts.scheme not in {"https", "http"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("SEMEL_ISSUER must be a URL without query and fragment (OpenID Connect Discovery 1.0 §3)")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("SEMEL_ISSUER must be https; http is for loopback demos only")
+        if parts.path:
+            raise ValueError("SEMEL_ISSUER must not have a path (and no trailing slash)")
+        return given
+
+    @model_validator(mode="after")
+    def _production(self) -> Settings:
+        if self.mode == "production":
+            if self.issuer.startswith("http:"):
+                raise ValueError("in production SEMEL_ISSUER must be https")
+            if self.egress_allow:
+                raise ValueError("in production SEMEL_EGRESS_ALLOW must be empty")
+        return self
+
+    @property
+    def durations(self) -> Durations:
+        """The lifetimes, as the handlers take them."""
+        return Durations(
+            pushed_request=self.pushed_request_seconds,
+            journey=self.journey_seconds,
+            receipt=self.receipt_seconds,
+            code=self.code_seconds,
+            token=self.token_seconds,
+            session_idle=self.session_idle_seconds,
+            session=self.session_seconds,
+            offer=self.offer_seconds,
+            preview_cut=self.preview_cut_seconds,
+        )
+
+    @property
+    def secure(self) -> bool:
+        """Whether the issuer is https, and with it the cookies' policy."""
+        return self.issuer.startswith("https:")
+
+    @property
+    def database(self) -> str:
+        """The database's URL: the one given, or SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute()}/semel.db"
+
+    @property
+    def person_keys(self) -> Path:
+        """The folder of the month keys that wrap the roots of persons."""
+        return self.person_key_dir or self.data_dir / "person-keys"
+
+    @property
+    def ledger_dir(self) -> Path:
+        """The folder of the ledger's published files."""
+        return self.data_dir / "ledger"
+
+    @property
+    def ledger_origin(self) -> str:
+        """The ledger's origin line: its public prefix without the scheme (C2SP tlog-checkpoint)."""
+        return self.issuer.split("://", 1)[1] + "/ledger"
+
+    def root_keyring_text(self) -> str:
+        """Read the root keyring: the setting, its file, or `<data>/key-encryption-key`.
+
+        Raises `FileNotFoundError` when there is none; `semel init` makes one in demo and sandbox.
+        """
+        if self.key_encryption_key:
+            return self.key_encryption_key
+        return (self.key_encryption_key_file or self.data_dir / "key-encryption-key").read_text()
