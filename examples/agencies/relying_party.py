@@ -1,0 +1,125 @@
+"""The whole integration with the broker: push a request, redeem the code, verify the ID token, fetch the data.
+
+authlib's OAuth client writes the request and redeems the code, `fapi.py` signs the calls, PyJWT verifies what comes
+back. A developer of another agency can take this file and `fapi.py` and change the two lines with the scope.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import jwt
+from authlib.common.security import generate_token
+from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
+
+from examples.agencies.fapi import Fapi, Refused
+
+SUBSTANTIAL = "http://eidas.europa.eu/LoA/substantial"
+ID_TOKEN_CLAIMS = ["iss", "sub", "aud", "exp", "iat", "nonce"]
+
+
+@dataclass(frozen=True)
+class RelyingParty:
+    """One client of the broker; `visit` is what the agency keeps of one browser between two requests."""
+
+    fapi: Fapi
+    scope: str
+    redirect_uri: str
+    http: httpx2.AsyncClient
+
+    def oauth(self) -> AsyncOAuth2Client:
+        """authlib's client for one journey."""
+        return AsyncOAuth2Client(
+            self.fapi.client_id,
+            scope=self.scope,
+            redirect_uri=self.redirect_uri,
+            code_challenge_method="S256",
+            timeout=20,
+            trust_env=False,
+        )
+
+    async def metadata(self) -> dict[str, Any]:
+        """The broker's endpoints, found through discovery and nowhere else (OpenID Connect Discovery §4)."""
+        answer = (await self.http.get(f"{self.fapi.issuer}/.well-known/openid-configuration")).raise_for_status().json()
+        if answer["issuer"] != self.fapi.issuer:
+            raise Refused("invalid_issuer", "the discovery document names another issuer")
+        return dict(answer)
+
+    async def fill(self, visit: dict[str, Any], language: str) -> str:
+        """Push the request and return where to send the browser; the visit keeps what the callback will check."""
+        server = await self.metadata()
+        asked = {"code_verifier": generate_token(64), "nonce": generate_token(32)}
+        async with self.oauth() as oauth:
+            url, state = oauth.create_authorization_url(
+                server["authorization_endpoint"], acr_values=SUBSTANTIAL, ui_locales=language, **asked
+            )
+        visit["asked"] = asked | {"state": state}
+        return await self.fapi.push(self.http, url, server["pushed_authorization_request_endpoint"])
+
+    async def callback(self, visit: dict[str, Any], url: str, query: Mapping[str, str]) -> None:
+        """Redeem the code, verify the ID token, fetch the data: the visit then holds the answer and its access token."""
+        asked = visit.pop("asked", None)
+        if asked is None or not secrets.compare_digest(query.get("state", ""), asked["state"]):
+            raise Refused("invalid_state", "this answer belongs to no request of this browser")
+        if query.get("iss") != self.fapi.issuer:  # RFC 9207
+            raise Refused("invalid_issuer", "the answer does not come from the broker")
+        if "error" in query:
+            raise Refused(query["error"], query.get("error_description", ""))
+        server = await self.metadata()
+        token = await self.redeem(server["token_endpoint"], url, asked)
+        keys = (await self.http.get(server["jwks_uri"])).raise_for_status().json()
+        claims = self.verify_id_token(token["id_token"], keys, asked["nonce"])
+        visit |= {"access_token": token["access_token"], "subject": claims["sub"]}
+        await self.fetch(visit)
+
+    async def redeem(self, endpoint: str, url: str, asked: dict[str, str]) -> dict[str, Any]:
+        """The token response for the code in `url` (RFC 6749 §4.1.3), bound to this agency's key."""
+        async with self.oauth() as oauth:
+            try:
+                token = await oauth.fetch_token(
+                    endpoint,
+                    authorization_response=url,
+                    state=asked["state"],
+                    code_verifier=asked["code_verifier"],
+                    auth=self.fapi.client(),
+                )
+            except OAuthError as why:
+                raise Refused(why.error, why.description or "") from why
+        if token["token_type"].lower() != "dpop":
+            raise Refused("invalid_token", "the access token is not bound to this agency's key")
+        return dict(token)
+
+    def verify_id_token(self, id_token: str, keys: dict[str, Any], nonce: str) -> dict[str, Any]:
+        """The claims of an ID token that PyJWT finds good (OpenID Connect Core §3.1.3.7)."""
+        key = jwt.PyJWKSet.from_dict(keys)[jwt.get_unverified_header(id_token)["kid"]]
+        claims = jwt.decode(
+            id_token,
+            key,
+            algorithms=["ES256"],
+            audience=self.fapi.client_id,
+            issuer=self.fapi.issuer,
+            options={"require": ID_TOKEN_CLAIMS},
+        )
+        if not secrets.compare_digest(claims["nonce"], nonce):
+            raise Refused("invalid_nonce", "the ID token answers another request")
+        return dict(claims)
+
+    async def fetch(self, visit: dict[str, Any]) -> None:
+        """Ask for the data. Every call is in the person's ledger, and is refused (401) once they stop sharing."""
+        server = await self.metadata()
+        answer = await self.http.get(server["prefill_endpoint"], auth=self.fapi.resource(visit["access_token"]))
+        if answer.status_code == 401:
+            visit.pop("access_token")
+            raise Refused("stopped", challenge(answer.headers.get("www-authenticate", "")).get("error_description", ""))
+        if answer.status_code != 200:
+            raise Refused(str(answer.status_code), "the broker gave no data")
+        visit |= {"answer": answer.json(), "fetched": datetime.now(UTC).isoformat()}
+
+
+def challenge(header: str) -> dict[str, str]:
+    """The parameters of a `WWW-Authenticate` header (RFC 9449 §7.1)."""
+    pairs = (part.strip().partition("=") for part in header.partition(" ")[2].split('",'))
+    return {name: value.strip('"') for name, _, value in pairs}
