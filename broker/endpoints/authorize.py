@@ -1,0 +1,118 @@
+"""The authorization endpoint: a pushed request becomes one browser's journey (RFC 6749 §4.1.1, RFC 9126 §4).
+
+Only `client_id` and `request_uri` count here; everything else was said at PAR. Whatever is wrong with them is told on
+a page: nobody is ever redirected before the request is known.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from broker import needs, parameters
+from broker.answers import Cookie, Redirect, Refusal
+from broker.authorization import journey, pushed, response
+from broker.authorization.pushed import PushedRequest
+from broker.authorization.request import AuthorizationRequest
+from broker.database import Tx
+from broker.sign_in import acr
+from broker.sign_in.session import Session
+
+SECOND = 1_000_000
+HANDLE = 32
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The browser, its session, and a fresh handle should a journey begin."""
+
+    wired: needs.Parts
+    visitor: needs.Visitor
+    handle: bytes
+    client_id: str = ""
+    request_uri: str = ""
+    public_id: str = ""
+
+
+async def gather(request: Request) -> Facts:
+    """Read the two parameters that count."""
+    given = parameters.query(request)
+    return Facts(
+        needs.parts(request),
+        needs.visitor(request),
+        secrets.token_bytes(HANDLE),
+        client_id=given.get("client_id", ""),
+        request_uri=given.get("request_uri", ""),
+    )
+
+
+def act(tx: Tx, facts: Facts, now: int) -> Redirect | Refusal:
+    """Claim the request for this browser and begin the journey, or sign in first."""
+    claimed = pushed.claim(tx, facts.request_uri, facts.client_id, facts.visitor.browser_hash, now)
+    if isinstance(claimed, Refusal):
+        return claimed
+    return _onward(tx, facts, claimed, now)
+
+
+async def gather_continue(request: Request) -> Facts:
+    """Come back from sign-in; the request is known by its public id and this browser."""
+    return Facts(
+        needs.parts(request),
+        needs.visitor(request),
+        secrets.token_bytes(HANDLE),
+        public_id=request.path_params["tx"],
+    )
+
+
+def act_continue(tx: Tx, facts: Facts, now: int) -> Redirect | Refusal:
+    """Begin the journey of a request that this browser claimed before it signed in."""
+    claimed = pushed.find(tx, facts.public_id, facts.visitor.browser_hash)
+    if claimed is None:
+        return Refusal("invalid_request_uri", "the request is unknown, used or too old")
+    return _onward(tx, facts, claimed, now)
+
+
+def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Redirect | Refusal:
+    cookies = facts.visitor.cookies
+    if journey.get(tx, claimed.tx) is not None:
+        return Redirect(f"/i/{claimed.tx}/consent", cookies=cookies)
+    wired, asked, session = facts.wired, claimed.request, facts.visitor.session
+    if session is None or not _recent_enough(session, claimed, now):
+        if "none" in asked.prompt:
+            return _back(wired, asked, "login_required")
+        return Redirect(f"/i/{claimed.tx}/sign-in", cookies=cookies)
+    if not acr.reaches(session.acr, wired.uses.minimum_acr(asked)):
+        return _back(wired, asked, "unmet_authentication_requirements")
+    journey.begin(
+        tx,
+        journey_id=claimed.tx,
+        session=session,
+        request=asked,
+        handle=facts.handle,
+        language=facts.visitor.language,
+        now=now,
+        expires=now + wired.durations.journey * SECOND,
+    )
+    held = needs.set_cookie(wired, f"semel-{claimed.tx}", facts.handle.hex(), wired.durations.journey * 2)
+    return Redirect(f"/i/{claimed.tx}/consent", cookies=(*cookies, held))
+
+
+def _recent_enough(session: Session, claimed: PushedRequest, now: int) -> bool:
+    """Whether this sign-in counts for the request: complete, after `prompt=login`, within `max_age` (Core §3.1.2.1)."""
+    if session.state != "full":
+        return False
+    asked = claimed.request
+    if "login" in asked.prompt and session.auth_time < claimed.pushed_at:
+        return False
+    return asked.max_age is None or now - session.auth_time <= asked.max_age * SECOND
+
+
+def _back(wired: needs.Parts, asked: AuthorizationRequest, error: str) -> Redirect:
+    return Redirect(response.error(asked.redirect_uri, error, state=asked.state, issuer=wired.issuer))
+
+
+def journey_cookie(wired: needs.Parts, journey_id: str) -> Cookie:
+    """Take a journey's cookie away once it has ended."""
+    return needs.drop_cookie(wired, f"semel-{journey_id}")
