@@ -61,6 +61,6 @@ def _finite(digits: str) -> float:
 
 
 def _number(digits: str) -> int | float:
-    exact = len(digits) <= 16 or len(digits) == 17 and digits.startswith("-")
+    exact = len(digits) <= 16 or (len(digits) == 17 and digits.startswith("-"))
     number = int(digits) if exact else 0
     return number if exact and abs(number) <= EXACT else _finite(digits)

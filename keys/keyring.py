@@ -1,0 +1,179 @@
+"""The root keyring and the rings derived from it, and the loaded set of signing keys (RFC 5869, RFC 7517 §5)."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
+
+from sqlalchemy import Connection
+
+from keys import base64url, jwk, sealing
+from keys.algorithms import Alg, KeyPair
+from keys.errors import Malformed, Mismatch, NoSuchKey, SealBroken, UnknownRoot
+
+Use = Literal["signing", "ledger", "totp", "cookie", "dpop-nonce", "c-nonce", "pepper", "form"]
+Purpose = Literal["token", "ledger", "credential"]
+Stage = Literal["upcoming", "signing", "retiring"]
+
+ROOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Root:
+    """One 32-byte root secret under its id."""
+
+    id: str
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RootKeyring:
+    """The server's root secrets: the first seals, all of them open; every sealed box names the root it was made with."""
+
+    roots: tuple[Root, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "RootKeyring":
+        """Read lines `id base64url(32 bytes)`; empty lines and lines starting with `#` do not count.
+
+        Raises `Malformed` (naming the line, never its content) for another form, a repeated id, or no root at all.
+        """
+        roots: list[Root] = []
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not line.strip() or line.lstrip().startswith("#"):
+                continue
+            words = line.split()
+            secret = base64url.decode(words[1].rstrip("=")) if len(words) == 2 else b""
+            if len(secret) != sealing.KEY or not ROOT_ID.fullmatch(words[0]):
+                raise Malformed(f"line {number} of the root keyring is not `id base64url(32 bytes)`")
+            if any(root.id == words[0] for root in roots):
+                raise Malformed(f"line {number} of the root keyring repeats an id")
+            roots.append(Root(words[0], secret))
+        if not roots:
+            raise Malformed("the root keyring is empty")
+        return cls(tuple(roots))
+
+    @classmethod
+    def generate(cls) -> "RootKeyring":
+        """Return a keyring of one new random root."""
+        return cls((Root(f"r{secrets.token_hex(4)}", sealing.new_key()),))
+
+    def text(self) -> str:
+        """Return the lines that `parse` reads; a secret, to be written to a file of mode 0600."""
+        return "".join(f"{root.id} {base64url.encode(root.secret)}\n" for root in self.roots)
+
+    def ring(self, use: Use) -> "SealingRing":
+        """Return the keys of one use, derived by HKDF from every root; rings of two uses share nothing."""
+        derived = tuple(
+            (
+                root.id,
+                sealing.derive(root.secret, f"semel/{use}/seal/v1"),
+                sealing.derive(root.secret, f"semel/{use}/mac/v1"),
+            )
+            for root in self.roots
+        )
+        return SealingRing(use, derived)
+
+
+@dataclass(frozen=True)
+class SealingRing:
+    """The keys of one use: sealing of what rests in the database, and authentication codes."""
+
+    use: Use
+    keys: tuple[tuple[str, bytes, bytes], ...] = field(repr=False)  # root id, sealing key, authentication key
+
+    def seal(self, plaintext: bytes, aad: bytes) -> bytes:
+        """Return a box that only this use opens and only with the same `aad` (what the box belongs to)."""
+        root, key, _ = self.keys[0]
+        name = root.encode()
+        head = bytes([len(name)]) + name
+        return head + sealing.encrypt(key, plaintext, head + aad)
+
+    def open(self, box: bytes, aad: bytes) -> bytes:
+        """Return what was sealed; raises `UnknownRoot` when its root is gone, `SealBroken` when it does not open."""
+        if not box or len(box) < 1 + box[0]:
+            raise SealBroken("not a box")
+        head = box[: 1 + box[0]]
+        for root, key, _ in self.keys:
+            if root.encode() == head[1:]:
+                return sealing.decrypt(key, box[len(head) :], head + aad)
+        raise UnknownRoot("sealed with a root that the keyring does not hold")
+
+    def mac(self, message: bytes) -> bytes:
+        """Return HMAC-SHA256 (32 bytes) under the first root."""
+        return hmac.digest(self.keys[0][2], message, hashlib.sha256)
+
+    def macs(self, message: bytes) -> tuple[bytes, ...]:
+        """Return the code under every root, the first root's first: to find a row by a code made before a rotation."""
+        return tuple(hmac.digest(key, message, hashlib.sha256) for _, _, key in self.keys)
+
+    def verify_mac(self, message: bytes, tag: bytes) -> None:
+        """Return when `tag` is a code over `message` under any root; raises `Mismatch`."""
+        if sum(hmac.compare_digest(expected, tag) for expected in self.macs(message)) == 0:
+            raise Mismatch("not our authentication code")
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A private signing key as the rest of the product sees it: an id, a public half, and a signature when asked."""
+
+    kid: str
+    alg: Alg
+    purpose: Purpose
+    stage: Stage
+    public_jwk: Mapping[str, Any]
+    pair: KeyPair = field(repr=False)
+
+    @classmethod
+    def of(cls, pair: KeyPair, *, purpose: Purpose, stage: Stage) -> "SigningKey":
+        """Return the signing key of a key pair; its id is the RFC 7638 thumbprint of the public half."""
+        public = pair.public_jwk()
+        kid = jwk.thumbprint(public)
+        full = public | {"kid": kid, "use": "sig", "alg": pair.alg}
+        return cls(kid, pair.alg, purpose, stage, MappingProxyType(full), pair)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the raw JOSE signature over `message` (RFC 7518 §3.4 for ES256)."""
+        return self.pair.sign(message)
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """The signing keys loaded from a source; never changes, a rotation makes a new one."""
+
+    keys: tuple[SigningKey, ...]
+
+    def signer(self, purpose: Purpose = "token", alg: Alg = "ES256") -> SigningKey:
+        """Return the key that signs now; raises `NoSuchKey` when there is none in stage `signing`."""
+        for key in self.keys:
+            if (key.purpose, key.alg, key.stage) == (purpose, alg, "signing"):
+                return key
+        raise NoSuchKey(f"no {alg} key signs for {purpose}")
+
+    def verification_keys(self, purpose: Purpose) -> jwk.KeySet:
+        """Return the public halves that may have signed for a purpose, every stage."""
+        return jwk.KeySet(tuple(key.public_jwk for key in self.keys if key.purpose == purpose))
+
+    def jwks(self, *purposes: Purpose) -> dict[str, list[dict[str, Any]]]:
+        """Return the published JWK Set (RFC 7517 §5), ordered by id; without arguments all but the ledger's keys."""
+        shown = [key for key in self.keys if key.purpose in (purposes or ("token", "credential"))]
+        return {"keys": [dict(key.public_jwk) for key in sorted(shown, key=lambda key: key.kid)]}
+
+
+class KeySource(Protocol):
+    """Where private signing keys live.
+
+    A source keeps keys under the id that is the thumbprint of their public half. What it must promise: a key returned by
+    one `load` signs the same in every process; a key in stage `signing` was `upcoming` before, for as long as the
+    announce window, except the first of its purpose; a key that once signed stays loadable as `retiring` until nothing
+    it signed is valid any more; private bytes leave the source only sealed. `load` raises `SealBroken` when a key cannot
+    be opened and never returns a part of what it was asked for.
+    """
+
+    def load(self, tx: Connection, purposes: Collection[Purpose]) -> Keyring:
+        """Return every key of these purposes, the newest of a stage first."""
+        ...
