@@ -44,20 +44,48 @@ class Purpose:
 ASYMMETRIC = frozenset({"ES256", "PS256", "EdDSA", "Ed25519"})
 OURS = frozenset({"ES256"})
 
-# fmt: off
-CLIENT_ASSERTION = Purpose("client-assertion", ASYMMETRIC | {"RS256"}, frozenset({None, "jwt", "client-authentication+jwt"}),
-                           frozenset({"iss", "sub", "aud", "exp", "jti"}), 16_384, lifetime=600)
-DPOP_PROOF       = Purpose("dpop-proof", ASYMMETRIC, frozenset({"dpop+jwt"}),
-                           frozenset({"jti", "htm", "htu", "iat"}), 8_192, age=60, brings_key=True, audience=False)
-ACCESS_TOKEN     = Purpose("access-token", OURS, frozenset({"at+jwt"}),
-                           frozenset({"iss", "aud", "sub", "client_id", "exp", "iat", "jti"}), 8_192, lifetime=3600)
-ID_TOKEN         = Purpose("id-token", OURS, frozenset({None, "jwt"}),
-                           frozenset({"iss", "aud", "sub", "exp", "iat"}), 16_384, lifetime=3600)
-CREDENTIAL_PROOF = Purpose("credential-proof", ASYMMETRIC, frozenset({"openid4vci-proof+jwt"}),
-                           frozenset({"aud", "iat"}), 8_192, age=300, skew=60, brings_key=True)
-RECEIPT          = Purpose("receipt", OURS, frozenset({"prefill-receipt+jwt"}),
-                           frozenset({"iss", "iat"}), 65_536, audience=False)
-# fmt: on
+CLIENT_ASSERTION = Purpose(
+    "client-assertion",
+    ASYMMETRIC | {"RS256"},
+    frozenset({None, "jwt", "client-authentication+jwt"}),
+    frozenset({"iss", "sub", "aud", "exp", "jti"}),
+    16_384,
+    lifetime=600,
+)
+DPOP_PROOF = Purpose(
+    "dpop-proof",
+    ASYMMETRIC,
+    frozenset({"dpop+jwt"}),
+    frozenset({"jti", "htm", "htu", "iat"}),
+    8_192,
+    age=60,
+    brings_key=True,
+    audience=False,
+)
+ACCESS_TOKEN = Purpose(
+    "access-token",
+    OURS,
+    frozenset({"at+jwt"}),
+    frozenset({"iss", "aud", "sub", "client_id", "exp", "iat", "jti"}),
+    8_192,
+    lifetime=3600,
+)
+ID_TOKEN = Purpose(
+    "id-token", OURS, frozenset({None, "jwt"}), frozenset({"iss", "aud", "sub", "exp", "iat"}), 16_384, lifetime=3600
+)
+CREDENTIAL_PROOF = Purpose(
+    "credential-proof",
+    ASYMMETRIC,
+    frozenset({"openid4vci-proof+jwt"}),
+    frozenset({"aud", "iat"}),
+    8_192,
+    age=300,
+    skew=60,
+    brings_key=True,
+)
+RECEIPT = Purpose(
+    "receipt", OURS, frozenset({"prefill-receipt+jwt"}), frozenset({"iss", "iat"}), 65_536, audience=False
+)
 
 
 @dataclass(frozen=True)
@@ -65,18 +93,18 @@ class Claims(Mapping[str, Any]):
     """The claims of a token that was verified for a purpose; only `verify` makes one."""
 
     purpose: str
-    values: Mapping[str, Any] = field(repr=False)
+    members: Mapping[str, Any] = field(repr=False)
     header: Mapping[str, Any] = field(repr=False)
     key: Mapping[str, Any] = field(repr=False)  # the public key that verified it
 
     def __getitem__(self, name: str) -> Any:
-        return self.values[name]
+        return self.members[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.values)
+        return iter(self.members)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.members)
 
     def thumbprint(self) -> str:
         """Return the RFC 7638 thumbprint of the key that verified the token (`jkt`, RFC 9449 §6.1)."""
