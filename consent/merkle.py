@@ -147,15 +147,18 @@ def verify_consistency(first: int, second: int, first_root: bytes, second_root: 
             raise ProofInvalid("trees of the same size have one root, and nothing is to prove")
         return
     path = [first_root, *proof] if first & (first - 1) == 0 else list(proof)
-    if not path:
-        raise ProofInvalid("the consistency proof is empty")
-    fn, sn = first - 1, second - 1
+    if not path or (first_root, second_root) != _two_roots(first - 1, second - 1, path):
+        raise ProofInvalid("the consistency proof does not lead to both roots")
+
+
+def _two_roots(fn: int, sn: int, path: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+    """Fold a consistency path into the older and the newer root; None when its length is not that of the two trees."""
     while fn & 1:
         fn, sn = fn >> 1, sn >> 1
     old = new = path[0]
     for step in path[1:]:
         if sn == 0:
-            raise ProofInvalid("the consistency proof is too long")
+            return None
         if fn & 1 or fn == sn:
             old, new = node_hash(step, old), node_hash(step, new)
             while not fn & 1 and fn:
@@ -163,8 +166,7 @@ def verify_consistency(first: int, second: int, first_root: bytes, second_root: 
         else:
             new = node_hash(new, step)
         fn, sn = fn >> 1, sn >> 1
-    if sn or old != first_root or new != second_root:
-        raise ProofInvalid("the consistency proof does not lead to both roots")
+    return None if sn else (old, new)
 
 
 def _split(width: int) -> int:

@@ -130,7 +130,12 @@ permission = Table(
     sqlite_strict=True,
 )
 
-_REFUSE_FUNCTION = DDL("""
+
+def _ddl(text: str) -> DDL:
+    return DDL(text)  # type: ignore[no-untyped-call]  # SQLAlchemy leaves DDL unannotated
+
+
+_REFUSE_FUNCTION = _ddl("""
 CREATE OR REPLACE FUNCTION semel_append_only() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION '%% only grows', TG_TABLE_NAME; END $$
 """)
@@ -139,13 +144,13 @@ $$ BEGIN RAISE EXCEPTION '%% only grows', TG_TABLE_NAME; END $$
 def _only_grows(table: Table) -> None:
     """Let the database itself refuse an update or a delete of the table's rows, on either kind of database."""
     for change in ("UPDATE", "DELETE"):
-        trigger = DDL(
+        trigger = _ddl(
             f"CREATE TRIGGER {table.name}_no_{change.lower()} BEFORE {change} ON {table.name} "
             f"BEGIN SELECT RAISE(ABORT, '{table.name} only grows'); END"
         )
         event.listen(table, "after_create", trigger.execute_if(dialect="sqlite"))
     event.listen(table, "after_create", _REFUSE_FUNCTION.execute_if(dialect="postgresql"))
-    refuse = DDL(
+    refuse = _ddl(
         f"CREATE TRIGGER {table.name}_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} "
         "FOR EACH STATEMENT EXECUTE FUNCTION semel_append_only()"
     )
