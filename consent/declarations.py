@@ -41,7 +41,7 @@ class Declared(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-D = TypeVar("D", bound=Declared)
+D = TypeVar("D", bound=BaseModel)
 T = TypeVar("T")
 
 #: TOML has arrays; what is read must not change.
