@@ -88,6 +88,7 @@ pushed_request = Table(
     Column("client_id", Text, nullable=False),
     Column("request", Text, nullable=False),
     Column("browser", LargeBinary),
+    Column("pushed", Integer64, nullable=False),
     Column("expires", Integer64, nullable=False),
     Column("closed", Integer64, nullable=False, default=0),
     sqlite_strict=True,

@@ -1,0 +1,219 @@
+"""What is checked of an authorization request, in which order, at which endpoint (RFC 9126 §2.1, FAPI 2.0 §5.3.2.2).
+
+Read the table down for the order and across for the endpoint. A check returns the members of the request it vouches for, or
+raises the refusal the endpoint sends.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+from broker.authorization import pkce, prompt, redirect_uri
+from broker.authorization.request import AuthorizationRequest, Unchecked
+from broker.errors import Wire
+from consent import request as data_request
+
+Members = Mapping[str, Any]
+Check = Callable[[Unchecked], Members]
+
+MAX_ECHO = 512  # characters of `state` and `nonce`: echoed whole or refused, never cut
+MAX_LIST = 2048  # characters of a list of words
+MAX_WORDS = 40
+
+_VISIBLE = re.compile(r"[\x20-\x7e]+", re.ASCII)
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}", re.ASCII)
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+class At(Enum):
+    """Where a request arrived."""
+
+    AUTHORIZE = "A"
+    PUSH = "P"
+
+
+def no_request_uri(asked: Unchecked) -> Members:
+    """A pushed request is the request, it cannot point to another (RFC 9126 §2.1)."""
+    if "request_uri" in asked.parameters:
+        raise Wire("invalid_request", "request_uri cannot be pushed")
+    return {}
+
+
+def no_request_object(asked: Unchecked) -> Members:
+    """Signed request objects and self-registration are not supported (OpenID Connect Core §6.1, §7.2.1)."""
+    if "request" in asked.parameters:
+        raise Wire("request_not_supported", "request objects are not supported")
+    if "registration" in asked.parameters:
+        raise Wire("registration_not_supported", "the registration parameter is not supported")
+    return {}
+
+
+def client_is_who_asks(asked: Unchecked) -> Members:
+    """`client_id` is the client that authenticated, and may use this flow (RFC 9126 §2.1, RFC 6749 §4.1.2.1)."""
+    if asked.parameters.get("client_id") != asked.client.client_id:
+        raise Wire("invalid_request", "client_id is missing or not the client that authenticated")
+    if not asked.client.may_use("authorization_code"):
+        raise Wire("unauthorized_client", "the client is not registered for this flow")
+    return {"client_id": asked.client.client_id}
+
+
+def response_type_is_code(asked: Unchecked) -> Members:
+    """The code flow and no other (RFC 9700 §2.1.2)."""
+    if "response_type" not in asked.parameters:
+        raise Wire("invalid_request", "response_type is required")
+    if asked.parameters["response_type"] != "code":
+        raise Wire("unsupported_response_type", "response_type must be code")
+    return {}
+
+
+def registered_redirect_uri(asked: Unchecked) -> Members:
+    """Exactly one of the registered redirect URIs (RFC 9700 §2.1)."""
+    try:
+        return {"redirect_uri": redirect_uri.check(asked.client, asked.parameters.get("redirect_uri"))}
+    except ValueError as refused:
+        raise Wire("invalid_request", str(refused)) from refused
+
+
+def response_mode_is_query(asked: Unchecked) -> Members:
+    """A code travels in the query (OAuth 2.0 Multiple Response Types §2.1)."""
+    if asked.parameters.get("response_mode", "query") != "query":
+        raise Wire("invalid_request", "response_mode must be query")
+    return {}
+
+
+def scope_with_openid(asked: Unchecked) -> Members:
+    """A list of scope values with `openid` among them (RFC 6749 §3.3, OpenID Connect Core §3.1.2.1)."""
+    scope = _words(asked, "scope", _SCOPE_TOKEN)
+    if "openid" not in scope:
+        raise Wire("invalid_scope", "scope must contain openid")
+    return {"scope": scope}
+
+
+def state_and_nonce(asked: Unchecked) -> Members:
+    """Values the client gets back character for character; too long ones are refused (RFC 6749 A.5)."""
+    for name in ("state", "nonce"):
+        value = asked.parameters.get(name)
+        if value is not None and (len(value) > MAX_ECHO or not _VISIBLE.fullmatch(value)):
+            raise Wire("invalid_request", f"{name} must be at most {MAX_ECHO} visible ASCII characters")
+    return {"state": asked.parameters.get("state"), "nonce": asked.parameters.get("nonce")}
+
+
+def s256_challenge(asked: Unchecked) -> Members:
+    """A PKCE challenge made with S256 (RFC 7636 §4.4.1)."""
+    parameters = asked.parameters
+    try:
+        challenge = pkce.check_challenge(parameters.get("code_challenge"), parameters.get("code_challenge_method"))
+    except ValueError as refused:
+        raise Wire("invalid_request", str(refused)) from refused
+    return {"code_challenge": challenge}
+
+
+def one_dpop_key(asked: Unchecked) -> Members:
+    """The key the code will be bound to: `dpop_jkt`, a proof, or both and the same (RFC 9449 §10, §10.1)."""
+    named = asked.parameters.get("dpop_jkt")
+    if named is not None and not _THUMBPRINT.fullmatch(named):
+        raise Wire("invalid_request", "dpop_jkt is not a key thumbprint")
+    if named is not None and asked.proof_jkt is not None and named != asked.proof_jkt:
+        raise Wire("invalid_dpop_proof", "dpop_jkt is not the key of the proof")
+    return {"dpop_jkt": named or asked.proof_jkt}
+
+
+def known_prompt(asked: Unchecked) -> Members:
+    """Known values; `none` stands alone (OpenID Connect Core §3.1.2.1)."""
+    try:
+        return {"prompt": prompt.check(_words(asked, "prompt", _SCOPE_TOKEN))}
+    except ValueError as refused:
+        raise Wire("invalid_request", str(refused)) from refused
+
+
+def max_age(asked: Unchecked) -> Members:
+    """Seconds since the person last signed in, or what the client registered (OpenID Connect Core §3.1.2.1)."""
+    value = asked.parameters.get("max_age")
+    if value is None:
+        return {"max_age": asked.client.default_max_age}
+    if not _SECONDS.fullmatch(value):
+        raise Wire("invalid_request", "max_age must be a number of seconds")
+    return {"max_age": int(value)}
+
+
+def acr_values(asked: Unchecked) -> Members:
+    """Wished levels of assurance, or what the client registered (OpenID Connect Core §3.1.2.1)."""
+    return {"acr_values": _words(asked, "acr_values", _SCOPE_TOKEN) or asked.client.default_acr_values}
+
+
+def ui_locales(asked: Unchecked) -> Members:
+    """Wished languages (OpenID Connect Core §3.1.2.1); what is no language is passed over, as the section asks."""
+    return {"ui_locales": tuple(word for word in _words(asked, "ui_locales", None) if _LANGUAGE.fullmatch(word))}
+
+
+def own_resource(asked: Unchecked) -> Members:
+    """A resource, when named, is this server: tokens here open nothing else (RFC 8707 §2)."""
+    if any(resource != asked.issuer for resource in asked.parameters.all("resource")):
+        raise Wire("invalid_target", "the only resource is the issuer")
+    return {}
+
+
+def no_other_spelling(asked: Unchecked) -> Members:
+    """Data is asked for by scope; a request that says it in a way not read here would get less than it believes."""
+    if "authorization_details" in asked.parameters:
+        raise Wire("invalid_authorization_details", "authorization details are not supported; use a use scope")
+    if "claims" in asked.parameters:
+        raise Wire("invalid_request", "the claims parameter is not supported; use a use scope")
+    return {}
+
+
+def within_the_use(asked: Unchecked) -> Members:
+    """What is asked for lies within the intended use the agency registered (RFC 9396 §5; `consent.request`)."""
+    scope = _words(asked, "scope", _SCOPE_TOKEN)
+    return {"data": data_request.normalise(list(scope), asked.uses, asked.client.client_id)}
+
+
+A, P = At.AUTHORIZE, At.PUSH
+
+# fmt: off
+CHECKS: list[tuple[Check, set[At]]] = [
+    (no_request_uri,          {   P}),
+    (no_request_object,       {A, P}),
+    (client_is_who_asks,      {A, P}),
+    (registered_redirect_uri, {A, P}),
+    (response_type_is_code,   {A, P}),
+    (response_mode_is_query,  {A, P}),
+    (scope_with_openid,       {A, P}),
+    (state_and_nonce,         {A, P}),
+    (s256_challenge,          {A, P}),
+    (one_dpop_key,            {A, P}),
+    (known_prompt,            {A, P}),
+    (max_age,                 {A, P}),
+    (acr_values,              {A, P}),
+    (ui_locales,              {A, P}),
+    (own_resource,            {A, P}),
+    (no_other_spelling,       {A, P}),
+    (within_the_use,          {A, P}),
+]
+# fmt: on
+
+
+def check(asked: Unchecked, at: At) -> AuthorizationRequest:
+    """Run the endpoint's checks in order; return the checked request or raise the first refusal.
+
+    Refusals are `broker.errors.Wire`, and `consent.errors.OverAsked` or `UnknownUse` for what the use does not hold.
+    """
+    members: dict[str, Any] = {}
+    for step, endpoints in CHECKS:
+        if at in endpoints:
+            members |= step(asked)
+    return AuthorizationRequest(**members)
+
+
+def _words(asked: Unchecked, name: str, form: re.Pattern[str] | None) -> tuple[str, ...]:
+    """Split a space-separated list, each word once, in order; refuse what is too long or badly formed."""
+    text = asked.parameters.get(name, "")
+    words = tuple(dict.fromkeys(text.split(" "))) if text else ()
+    if len(text) > MAX_LIST or len(words) > MAX_WORDS:
+        raise Wire("invalid_request", f"{name} is too long")
+    if form is not None and any(not form.fullmatch(word) for word in words):
+        raise Wire("invalid_scope" if name == "scope" else "invalid_request", f"{name} is malformed")
+    return words

@@ -1,0 +1,78 @@
+"""A client's public keys: inline, or behind its `jwks_uri` and kept for a while (RFC 7591 §2, OpenID Connect Core §10.1.1)."""
+
+import asyncio
+from dataclasses import dataclass
+
+from broker.clients.metadata import ClientMetadata
+from broker.egress import Egress, EgressRefused
+from keys import errors as keys_errors
+from keys import jwk
+from keys.jwk import KeySet
+
+SECOND = 1_000_000  # microseconds
+KEPT = 300 * SECOND  # how long a fetched set serves without asking again
+TRUSTED = 3600 * SECOND  # how long it still serves while its address does not answer
+PAUSE = 15 * SECOND  # at most one fetch for a client in this time, whoever asks with whatever `kid`
+MAX_BYTES = 128 * 1024
+TIMEOUT = 5.0  # seconds
+MEDIA_TYPES = ("application/jwk-set+json", "application/json")
+
+
+class NoKeys(Exception):
+    """The client's keys cannot be had now: its address does not answer, or answers with something else."""
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    keys: KeySet
+    at: int
+    tried: int
+
+
+class KeySets:
+    """The key sets of all clients; fetched ones are remembered in the process, being public and slow to change."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        self._fetched: dict[str, _Fetched] = {}
+        self._asking: dict[str, asyncio.Lock] = {}
+
+    async def of(self, client: ClientMetadata, kid: str | None, now: int) -> KeySet:
+        """Return the client's keys, asking again for an unknown `kid` or an old set; `now` in microseconds.
+
+        A rotation is thus seen at once, and a stranger's `kid`s cause one fetch in `PAUSE`, not more. Raises `NoKeys`.
+        """
+        if client.jwks is not None:
+            return jwk.parse_set(client.jwks)
+        async with self._asking.setdefault(client.client_id, asyncio.Lock()):
+            known = self._fetched.get(client.client_id)
+            if known is not None and not _worth_asking(known, kid, now):
+                return known.keys
+            return await self._ask(client, known, now)
+
+    async def _ask(self, client: ClientMetadata, known: _Fetched | None, now: int) -> KeySet:
+        try:
+            keys = await self._fetch(client.jwks_uri or "")
+        except (EgressRefused, keys_errors.InvalidKey) as problem:
+            if known is None or now - known.at > TRUSTED:
+                raise NoKeys("the key set cannot be fetched") from problem
+            self._fetched[client.client_id] = _Fetched(known.keys, known.at, now)
+            return known.keys
+        self._fetched[client.client_id] = _Fetched(keys, now, now)
+        return keys
+
+    async def _fetch(self, address: str) -> KeySet:
+        reply = await self._egress.request(
+            "GET", address, max_bytes=MAX_BYTES, timeout=TIMEOUT, media_types=MEDIA_TYPES
+        )
+        if reply.status != 200:
+            raise EgressRefused("unreachable")
+        return jwk.parse_set(reply.content)
+
+
+def _worth_asking(known: _Fetched, kid: str | None, now: int) -> bool:
+    """Whether the set is old, or lacks the key asked for; never twice within the pause."""
+    if now - known.tried < PAUSE:
+        return False
+    listed = any(key.get("kid") == kid for key in known.keys.keys)
+    return now - known.at >= KEPT or not listed

@@ -1,0 +1,43 @@
+"""ID tokens: who signed in, how and for whom (OpenID Connect Core §2, §3.1.3.6)."""
+
+from typing import Any
+
+from keys import jws
+from keys.algorithms import Alg
+from keys.keyring import Keyring
+
+ALG: Alg = "ES256"
+LIFETIME = 300  # seconds
+SECOND = 1_000_000  # microseconds
+
+
+def mint(
+    keyring: Keyring,
+    *,
+    issuer: str,
+    subject: str,
+    client_id: str,
+    acr: str,
+    now: int,
+    nonce: str | None = None,
+    auth_time: int | None = None,
+    lifetime: int = LIFETIME,
+) -> str:
+    """Sign an ID token. `auth_time` (microseconds) only where the client may know it: two agencies could compare it.
+
+    `nonce` is the request's, exactly; `lifetime` in seconds.
+    """
+    issued = now // SECOND
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "sub": subject,
+        "aud": client_id,
+        "iat": issued,
+        "exp": issued + lifetime,
+        "acr": acr,
+    }
+    if nonce is not None:
+        claims["nonce"] = nonce
+    if auth_time is not None:
+        claims["auth_time"] = auth_time // SECOND
+    return jws.sign(keyring.signer(purpose="token", alg=ALG), claims, typ="JWT")

@@ -1,0 +1,52 @@
+"""An access token presented at a resource of this server (RFC 9449 §7.1, RFC 6750 §2.1)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from broker.errors import Wire
+from broker.tokens import access_token, dpop
+from broker.tokens.access_token import AccessToken
+from broker.tokens.dpop import VerifiedProof
+from keys.keyring import Keyring, SealingRing
+
+MAX_TOKEN = 4096  # characters
+
+
+@dataclass(frozen=True)
+class Presented:
+    """A verified token with the proof that whoever sent it holds its key.
+
+    `text` is the token as sent: the handle of what is sealed to it. What the caller still owes, in its act: spend the proof
+    (`proof.spend(tx)`), read the permission's and the family's rows.
+    """
+
+    token: AccessToken
+    text: str
+    proof: VerifiedProof
+
+
+def verify(
+    authorization: Sequence[str],
+    proofs: Sequence[str],
+    *,
+    method: str,
+    url: str,
+    keyring: Keyring,
+    ring: SealingRing,
+    issuer: str,
+    now: int,
+) -> Presented:
+    """Check the `Authorization` and `DPoP` headers of a request to a resource; raises `Wire` (401).
+
+    `url` is issuer and path. A bound token sent as Bearer is refused (RFC 9449 §7.1: no downgrade); the scheme's case is free.
+    """
+    if len(authorization) != 1:
+        raise Wire("invalid_token", "exactly one Authorization header is needed", status=401)
+    scheme, _, text = authorization[0].partition(" ")
+    if scheme.lower() != "dpop":
+        raise Wire("invalid_token", "the access token must be sent with the DPoP scheme", status=401)
+    if not 1 <= len(text) <= MAX_TOKEN or not text.isascii():
+        raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
+    token = access_token.verify(text, keyring, issuer=issuer, now=now)
+    proof = dpop.verify(proofs, method=method, url=url, ring=ring, now=now, access_token=text, jkt=token.jkt)
+    return Presented(token, text, proof)
