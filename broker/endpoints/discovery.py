@@ -1,0 +1,90 @@
+"""What this server is and can do, in one computed document under both its names (OpenID Connect Discovery 1.0 §3, RFC 8414 §2).
+
+Only what works is in it; what a reader would otherwise have to assume is said (`…_supported: false`). Ours beyond the
+registered names: `prefill_endpoint`, `ledger_checkpoint_uri`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from starlette.requests import Request
+
+from broker import needs
+from broker.answers import Raw
+from broker.authorization import pkce, prompt
+from broker.endpoints import jwks, par, token, userinfo
+from consent import intended_use
+from consent.intended_use import Uses
+from keys import canonical, jws
+
+OPENID_CONFIGURATION = "/.well-known/openid-configuration"
+AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
+MAX_AGE = 300  # seconds
+AUTHORIZE, PREFILL, CHECKPOINT = "/authorize", "/prefill", "/ledger/checkpoint"
+
+
+def document(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
+    """Compute the document of an issuer; `scopes` are the values a client may send."""
+    algs = sorted(jws.ASYMMETRIC)
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": issuer + AUTHORIZE,
+        "pushed_authorization_request_endpoint": issuer + par.PATH,
+        "require_pushed_authorization_requests": True,
+        "token_endpoint": issuer + token.PATH,
+        "userinfo_endpoint": issuer + userinfo.PATH,
+        "jwks_uri": issuer + jwks.PATH,
+        "prefill_endpoint": issuer + PREFILL,
+        "ledger_checkpoint_uri": issuer + CHECKPOINT,
+        "scopes_supported": list(scopes),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(token.GRANTS),
+        **_anonymous(),
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": algs,
+        "code_challenge_methods_supported": [pkce.METHOD],
+        "dpop_signing_alg_values_supported": algs,
+        "authorization_response_iss_parameter_supported": True,
+        "acr_values_supported": list(intended_use.ACR[:2]),
+        "prompt_values_supported": sorted(prompt.VALUES),
+        "claim_types_supported": ["normal"],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "acr", "auth_time"],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "ui_locales_supported": list(needs.LANGUAGES),
+    }
+
+
+def scopes_of(uses: Uses) -> tuple[str, ...]:
+    """Name the scope values a client may send: `openid`, and one for each use that agencies ask under."""
+    asked = sorted(use.id for use in uses.current.values() if use.mode == "consent")
+    return ("openid", *(f"use:{use_id}" for use_id in asked))
+
+
+def _anonymous() -> dict[str, Any]:
+    """Whether a wallet may redeem an offer without being a registered client (OpenID4VCI 1.0 §12.3)."""
+    offered = [grant for name, grant in token.GRANTS.items() if name.endswith(":pre-authorized_code")]
+    return {"pre-authorized_grant_anonymous_access_supported": any(g.anonymous for g in offered)} if offered else {}
+
+
+@lru_cache(maxsize=4)
+def _rendered(issuer: str, scopes: tuple[str, ...]) -> bytes:
+    return canonical.dumps(document(issuer, scopes))
+
+
+async def gather(request: Request) -> bytes:
+    """Take the document, computed once."""
+    wired = needs.parts(request)
+    return _rendered(wired.issuer, scopes_of(wired.uses))
+
+
+def act(content: bytes, _now: int) -> Raw:
+    """Publish it."""
+    return Raw(content, "application/json", headers={"Cache-Control": f"public, max-age={MAX_AGE}"})

@@ -1,0 +1,57 @@
+"""Pushed authorization requests (RFC 9126; FAPI 2.0 §5.3.2.2): everything asked for is said here, behind authentication."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from broker import needs, parameters
+from broker.answers import Json
+from broker.authorization import checks, pushed
+from broker.authorization.request import AuthorizationRequest, Unchecked
+from broker.clients import authentication
+from broker.clients.authentication import AuthenticatedClient
+from broker.database import Tx
+from broker.tokens import dpop, replay
+from broker.tokens.dpop import VerifiedProof
+
+PATH = "/par"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A checked request, who pushed it, and the proof of the key its code will be bound to, if one came along."""
+
+    client: AuthenticatedClient
+    proof: VerifiedProof | None
+    request: AuthorizationRequest
+    request_uri: str
+    lifetime: int
+    next_nonce: dict[str, str]
+
+
+async def gather(request: Request) -> Facts:
+    """Authenticate the client, verify a DPoP proof, check the request; refused here, nothing of it is stored."""
+    wired = needs.parts(request)
+    now, ring = wired.clock(), wired.roots.ring("dpop-nonce")
+    given = await parameters.read(request)
+    client = await authentication.authenticate(
+        given, request.headers.getlist("authorization"), registry=wired.registry, issuer=wired.issuer, now=now
+    )
+    proofs = request.headers.getlist("dpop")
+    proof = dpop.verify(proofs, method="POST", url=wired.issuer + PATH, ring=ring, now=now) if proofs else None
+    asked = Unchecked(client.client, given, wired.issuer, wired.uses, proof.jkt if proof else None)
+    checked = checks.check(asked, checks.At.PUSH)
+    return Facts(client, proof, checked, pushed.new_uri(), wired.durations.pushed_request, dpop.offer(ring, now))
+
+
+def act(tx: Tx, facts: Facts, now: int) -> Json:
+    """Let assertion and proof count once, store the request."""
+    replay.spend(tx, authentication.KIND, facts.client.assertion_id, facts.client.assertion_expires)
+    if facts.proof is not None:
+        facts.proof.spend(tx)
+    pushed.store(tx, facts.request, facts.request_uri, now, lifetime=facts.lifetime)
+    nonce = facts.next_nonce if facts.proof is not None else {}
+    body = {"request_uri": facts.request_uri, "expires_in": facts.lifetime}
+    return Json(body, status=201, headers={"Cache-Control": "no-store", **nonce})

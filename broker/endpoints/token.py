@@ -1,0 +1,108 @@
+"""The token endpoint (RFC 6749 §3.2; client authentication: RFC 7523, key binding: RFC 9449 §5).
+
+Which grant is meant is `grant_type`; each is a module of `broker/grants` and a row of `GRANTS`. A grant offers
+
+* `ANONYMOUS`: whether it admits a caller without client authentication;
+* `async gather(asked: TokenRequest) -> Facts`: reads its parameters and what they stand for, checks, signs; spends nothing;
+  refuses by raising `Wire`;
+* `act(tx, facts, now) -> dict | Refusal`: spends in one statement what it redeems and returns the response body, or a
+  `Refusal` whose writes are kept.
+
+The client's assertion and the DPoP proof are this endpoint's: verified before the grant gathers, spent before it acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from broker import needs, parameters
+from broker.answers import Json, Refusal
+from broker.clients import authentication
+from broker.clients.authentication import AuthenticatedClient
+from broker.database import Tx
+from broker.errors import Wire
+from broker.grants import authorization_code
+from broker.tokens import dpop, replay
+from broker.tokens.dpop import VerifiedProof
+from broker.tokens.token_request import TokenRequest
+
+PATH = "/token"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One row: what to call for a `grant_type`."""
+
+    gather: Callable[[TokenRequest], Awaitable[Any]]
+    act: Callable[[Tx, Any, int], dict[str, Any] | Refusal]
+    anonymous: bool
+
+
+# fmt: off
+GRANTS: dict[str, Grant] = {
+    "authorization_code": Grant(authorization_code.gather, authorization_code.act, authorization_code.ANONYMOUS),
+}
+# fmt: on
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The grant with what it gathered, and what counts once."""
+
+    grant: Grant
+    gathered: Any
+    client: AuthenticatedClient | None
+    proof: VerifiedProof
+    next_nonce: dict[str, str]
+
+
+async def gather(request: Request) -> Facts:
+    """Find out which grant, who asks, and with which key; then let the grant look."""
+    wired = needs.parts(request)
+    now, ring = wired.clock(), wired.roots.ring("dpop-nonce")
+    given = await parameters.read(request)
+    grant = _grant(given)
+    authorization = request.headers.getlist("authorization")
+    client = None
+    if not grant.anonymous or authentication.is_attempted(given, authorization):
+        client = await authentication.authenticate(
+            given, authorization, registry=wired.registry, issuer=wired.issuer, now=now
+        )
+    proof = dpop.verify(request.headers.getlist("dpop"), method="POST", url=wired.issuer + PATH, ring=ring, now=now)
+    asked = TokenRequest(
+        parameters=given,
+        client=client,
+        proof=proof,
+        issuer=wired.issuer,
+        database=wired.database,
+        keyring=wired.keyring,
+        roots=wired.roots,
+        vault=wired.vault,
+        lifetime=wired.durations.token,
+        now=now,
+    )
+    return Facts(grant, await grant.gather(asked), client, proof, dpop.offer(ring, now))
+
+
+def act(tx: Tx, facts: Facts, now: int) -> Json | Refusal:
+    """Let assertion and proof count once, then the grant."""
+    if facts.client is not None:
+        replay.spend(tx, authentication.KIND, facts.client.assertion_id, facts.client.assertion_expires)
+    facts.proof.spend(tx)
+    given = facts.grant.act(tx, facts.gathered, now)
+    if isinstance(given, Refusal):
+        return given
+    return Json(given, headers={"Cache-Control": "no-store", **facts.next_nonce})
+
+
+def _grant(given: parameters.Parameters) -> Grant:
+    if "grant_type" not in given:
+        raise Wire("invalid_request", "grant_type is required")
+    grant = GRANTS.get(given["grant_type"])
+    if grant is None:
+        raise Wire("unsupported_grant_type", "the grant type is not supported")
+    return grant
