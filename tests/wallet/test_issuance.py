@@ -7,7 +7,7 @@ from typing import Any
 
 import jwt
 import pytest
-from jwcrypto.jwk import JWK
+from jwcrypto.jwk import JWK  # type: ignore[import-untyped]  # it ships no types
 from sd_jwt.verifier import SDJWTVerifier
 
 from keys.keyring import SigningKey
