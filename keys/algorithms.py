@@ -122,8 +122,8 @@ def _verify_es256(public: bytes, message: bytes, signature: bytes) -> None:
 
 def public_bytes(jwk: Mapping[str, Any]) -> bytes:
     """Return the raw public key of one of our own public JWKs (the inverse of `KeyPair.public_jwk`)."""
-    members = {"EC": ("x", "y"), "OKP": ("x",), "AKP": ("pub",)}.get(str(jwk.get("kty")), ())
     try:
+        members = {"EC": ("x", "y"), "OKP": ("x",), "AKP": ("pub",)}[jwk["kty"]]
         return b"".join(base64url.decode(jwk[member]) for member in members)
     except (KeyError, Malformed, TypeError) as error:
         raise InvalidKey("not a public key") from error

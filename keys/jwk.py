@@ -62,7 +62,7 @@ def public(key: object) -> Mapping[str, Any]:
     Raises `InvalidKey` for a private or symmetric key (one private member is enough), an unknown type or curve, a member
     of another form, and an RSA key below 2048 or above 4096 bits.
     """
-    if not isinstance(key, dict) or key.get("kty") not in MEMBERS or PRIVATE & key.keys():
+    if not isinstance(key, dict) or str(key.get("kty")) not in MEMBERS or PRIVATE & key.keys():
         raise InvalidKey("not a public key")
     known = {name: key[name] for name in (*MEMBERS[key["kty"]], *ABOUT) if name in key}
     about = [known[name] for name in ("kid", "use", "alg") if name in known]
