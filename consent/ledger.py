@@ -4,7 +4,7 @@ Numbers are given under a lock that is held until the commit, so they have no ga
 before it. Only the committer appends (`broker/committer.py`); genesis is the one exception, made by `create`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from consent.tables import ledger_batch, ledger_event, ledger_leaf, ledger_once,
 from consent.tiles import HEIGHT
 from keys import base64url
 
-LOG_ID = 1
+LOG_ID = 0
 LOCK_CLASS = 0x5E3E1
 REPEAT_SECONDS = 86_400
 
@@ -65,13 +65,13 @@ class Appended:
     private: bytes = field(default=b"", repr=False)
 
 
-def create(tx: Connection, *, origin: str, now: int, members: Mapping[str, Any], log_id: int = LOG_ID) -> Head:
-    """Make the ledger: its first leaf, a public record with these members (verifier keys). Once: else `LedgerExists`."""
+def create(tx: Connection, log_id: int, origin: str, now: int, *, vkeys: Sequence[str] = ()) -> Head:
+    """Make the ledger: its first leaf is a public record of its origin and verifier keys. Once: else `LedgerExists`."""
     lock(tx, log_id)
     if tx.execute(select(ledger_batch.c.size).where(ledger_batch.c.log_id == log_id).limit(1)).first():
         raise LedgerExists("the ledger exists")
     batch = Batch(tx, Head(log_id, origin, 0, b"", now, b""), now)
-    batch.add([SystemRecord("genesis", {**members, "origin": origin, "log": log_id})])
+    batch.add([SystemRecord("genesis", {"log": log_id, "origin": origin, "vkeys": list(vkeys)})])
     return batch.write()
 
 
@@ -177,33 +177,32 @@ class Batch:
         log, line = self._start, (entry.stream.stream_id, entry.stream.generation)
         n = self._counters[line] if line in self._counters else self._next_n(*line)
         sealed = commitment.seal(entry, n, log.origin, self._ts)
+        items = entry.private.get("items") or entry.body.get("items") or {}
+        appended = Appended(
+            entry_id=entry.id,
+            seq=seq,
+            log_id=log.log_id,
+            origin=log.origin,
+            type=entry.type,
+            ts=self._ts,
+            leaf=sealed.leaf,
+            body=sealed.body,
+            client=entry.party,
+            purpose=entry.purpose,
+            permission=entry.permission,
+            journey=entry.private.get("journey"),
+            items_digest=ledger_entry.items_digest(items),
+            salt=sealed.salt,
+            psalt=sealed.psalt,
+            private=sealed.private,
+        )
         if entry.once is not None:
             expires = self._ts + REPEAT_SECONDS * 1_000_000
             row = {"key": entry.once.key, "digest": entry.once.digest, "seq": seq, "expires": expires}
             self._tx.execute(insert(ledger_once).values(row))
         self._counters[line] = n + 1
-        items = entry.private.get("items") or entry.body.get("items") or {}
         self._events.append((entry, sealed))
-        self._appended.append(
-            Appended(
-                entry_id=entry.id,
-                seq=seq,
-                log_id=log.log_id,
-                origin=log.origin,
-                type=entry.type,
-                ts=self._ts,
-                leaf=sealed.leaf,
-                body=sealed.body,
-                client=entry.party,
-                purpose=entry.purpose,
-                permission=entry.permission,
-                journey=entry.private.get("journey"),
-                items_digest=ledger_entry.items_digest(items),
-                salt=sealed.salt,
-                psalt=sealed.psalt,
-                private=sealed.private,
-            )
-        )
+        self._appended.append(appended)
 
     def _next_n(self, stream_id: str, generation: int) -> int:
         where = (

@@ -45,7 +45,7 @@ def parse(path: str) -> Tile | None:
     level, name, width = match.groups()
     index = int(name.replace("x", "").replace("/", "")[:20])
     tile = Tile(ENTRIES if level == ENTRIES else int(level), index, int(width or WIDTH))
-    return tile if tile.path == path else None
+    return tile if tile.path == path and tile.width <= WIDTH else None
 
 
 def levels(size: int) -> range:
