@@ -1,0 +1,159 @@
+"""Pages as text: templates, languages and the headers a page is sent with (CSP level 3, RFC 9110 §8.5).
+
+What each template takes stands in `citizen/templates/contexts.md`. Sentences are gettext messages in `locale/`;
+`?lang=` on any page changes the language and stays on that page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+from zoneinfo import ZoneInfo
+
+from babel import Locale, dates
+from babel.support import Translations
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader
+from markupsafe import Markup
+
+HERE = Path(__file__).parent
+LOCALES = HERE / "locale"
+STATIC = HERE / "static"
+DOMAIN = "semel"
+DATES = {"en": "en_GB"}
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
+
+
+def languages() -> tuple[str, ...]:
+    """Name the languages there are catalogues for, English first."""
+    found = sorted(folder.name for folder in LOCALES.iterdir() if folder.is_dir())
+    return tuple(sorted(found, key=lambda name: name != "en"))
+
+
+def headers(form_action: str | None = None) -> dict[str, str]:
+    """Give the headers of every page; `form_action` is the one foreign origin its form may end at.
+
+    The policy allows our own style sheets, script, pictures and fonts and nothing else: no inline code, no frames, no
+    base address. Raises `ValueError` for what is not an origin, since it would be written into the policy as it stands.
+    """
+    if form_action is not None and not ORIGIN.fullmatch(form_action):
+        raise ValueError("form_action must be an origin: scheme, host and port")
+    policy = {
+        "default-src": "'none'",
+        "style-src": "'self'",
+        "script-src": "'self'",
+        "img-src": "'self'",
+        "font-src": "'self'",
+        "form-action": "'self'" + (f" {form_action}" if form_action else ""),
+        "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+    }
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }
+
+
+class Renderer:
+    """Renders templates in any language there is a catalogue for.
+
+    `name` is what the service is called in its header; `zone` the IANA time zone in which times are told.
+    """
+
+    def __init__(self, *, name: str = "Semel", zone: str = "UTC") -> None:
+        self._zone = ZoneInfo(zone)
+        files = {re.sub(r"-[0-9a-f]+\.", ".", path.name): f"/static/{path.name}" for path in STATIC.iterdir()}
+        self._environments = {language: self._environment(language, name, files) for language in languages()}
+
+    def render(self, template: str, context: Mapping[str, Any], *, language: str, here: str | None = None) -> str:
+        """Render a template in a language; `here` is the path and query of the page, kept by the language links.
+
+        Raises `KeyError` for a language without a catalogue and `jinja2.TemplateNotFound` for an unknown template.
+        """
+        environment = self._environments[language]
+        links = [{"code": code, "name": _own_name(code), "href": _switch(here, code)} for code in languages()]
+        given = {**context, "language_links": links, "here": here}
+        return environment.get_template(template).render(given)
+
+    def _environment(self, language: str, name: str, files: Mapping[str, str]) -> Environment:
+        """Make the environment of one language, so that no language is ever kept in a global of the process."""
+        environment = Environment(
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+            loader=ChoiceLoader(
+                [
+                    FileSystemLoader(HERE / "citizen" / "templates"),
+                    PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
+                ]
+            ),
+        )
+        texts = Translations.load(LOCALES, [language], DOMAIN)
+        environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]  # added by jinja2.ext.i18n
+        locale = Locale.parse(DATES.get(language, language))
+        environment.globals.update(
+            language=language, direction=locale.text_direction, name=name, static=dict(files).__getitem__
+        )
+        environment.filters.update(
+            bdi=isolate,
+            day=lambda text: tell_day(text, locale),
+            moment=lambda when: tell_moment(when, locale, self._zone),
+            moment_day=lambda when: tell_day(_local(when, self._zone).date().isoformat(), locale),
+        )
+        return environment
+
+
+def isolate(value: object) -> Markup:
+    """Wrap data in `<bdi>`, so that its direction never disturbs the sentence around it (Unicode UAX #9)."""
+    return Markup("<bdi>{}</bdi>").format(value)
+
+
+def tell_day(text: str, locale: Locale) -> Markup:
+    """Tell a day, or only a month or a year of it: `2026-03-12`, `1988-03`, `1988`; anything else as it stands."""
+    parts = text.split("-")
+    try:
+        whole = date(*([int(part) for part in parts] + [1, 1])[:3])
+    except (ValueError, TypeError):
+        return isolate(text)
+    if len(parts) == 3:
+        told = dates.format_date(whole, "long", locale=locale)
+    elif len(parts) == 2:
+        told = dates.format_skeleton("yMMMM", whole, locale=locale)
+    else:
+        told = str(whole.year)
+    return Markup('<time datetime="{}">{}</time>').format(text, told)
+
+
+def tell_moment(when: int, locale: Locale, zone: ZoneInfo) -> Markup:
+    """Tell a time given in microseconds since 1970, in the zone of the service, to the minute."""
+    local = _local(when, zone)
+    told = f"{dates.format_date(local, 'long', locale=locale)}, {dates.format_time(local, 'short', locale=locale)}"
+    return Markup('<time datetime="{}">{}</time>').format(local.isoformat(timespec="seconds"), told)
+
+
+def _local(when: int, zone: ZoneInfo) -> datetime:
+    """Turn microseconds since 1970 into a time of the zone."""
+    return datetime.fromtimestamp(when // 1_000_000, UTC).astimezone(zone)
+
+
+def _own_name(code: str) -> str:
+    """Say what a language calls itself."""
+    told = Locale.parse(code).get_display_name(code)
+    return (told or code).capitalize()
+
+
+def _switch(here: str | None, code: str) -> str:
+    """Make the address of this page in another language, keeping the rest of its query."""
+    if not here:
+        return f"?lang={code}"
+    parts = urlsplit(here)
+    kept = [pair for pair in parse_qsl(parts.query) if pair[0] != "lang"]
+    return f"?{urlencode([*kept, ('lang', code)])}"
