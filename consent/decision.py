@@ -16,7 +16,7 @@ from consent.request import DataRequest
 
 NEVER_REMEMBERED = 3  # sensitivity class
 
-Why = Literal["first", "once", "ended", "purpose_changed", "notice_changed", "items", "always_asked"]
+Why = Literal["first", "once", "ended", "purpose_changed", "notice_changed", "items", "period", "always_asked"]
 WhyNot = Literal["other_use", "other_version", "not_registered", "wider_than_registered"]
 ItemDecision = Literal["given", "refused", "not_shown"]
 
@@ -104,7 +104,7 @@ def _outside(
     if not request.required <= set(live.items):
         return "items"
     if request.until is not None and (live.valid_to is None or request.until > live.valid_to):
-        return "items"
+        return "period"
     sensitive = {item.id for item in use.items if item.sensitivity >= NEVER_REMEMBERED}
     return "always_asked" if sensitive & set(request.item_ids) & set(live.items) else None
 

@@ -1,0 +1,172 @@
+"""The notice: the consent page's text with every value replaced by its attribute id, known by its digest.
+
+The page is drawn from this object plus the values, and so is "what you saw" later (ISO/IEC 29184, ISO/IEC TS 27560
+`privacy_notice`). It is an ordered list of blocks; `digest` is the SHA-256 of its canonical JSON.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from consent import wording
+from consent.catalogue import Catalogue
+from consent.declarations import LANGUAGES
+from consent.intended_use import IntendedUse
+from consent.request import DataRequest
+from keys import canonical
+
+Kind = Literal["who", "why", "basis", "items", "optional", "until", "sources", "consequence", "alternative"]
+
+#: The order in which people read (who, why, which data, what is optional, how long, from where, what if not).
+ORDER: tuple[Kind, ...] = (
+    "who",
+    "why",
+    "basis",
+    "items",
+    "optional",
+    "until",
+    "sources",
+    "consequence",
+    "alternative",
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A row of the notice: the attribute's id where the page shows its value, and the texts beside it."""
+
+    id: str
+    label: str
+    reason: str
+    kept: str
+
+    @property
+    def note(self) -> str:
+        """Why it is needed and how long it is kept, as the row says it."""
+        return f"{self.reason} {self.kept}"
+
+
+@dataclass(frozen=True)
+class Block:
+    """One part of the page: a heading, a text, rows, a link; what a kind does not have is empty."""
+
+    kind: Kind
+    heading: str = ""
+    text: str = ""
+    items: tuple[Item, ...] = ()
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What one person reads in one language before deciding. `catalogue` gives the version of each bundle shown."""
+
+    use: str
+    version: int
+    language: str
+    catalogue: Mapping[str, int]
+    text_version: int
+    name: str
+    title: str
+    domain: str
+    blocks: tuple[Block, ...]
+
+    def item(self, item_id: str) -> Item:
+        """Give one row. Raises `KeyError`."""
+        return {item.id: item for block in self.blocks for item in block.items}[item_id]
+
+
+def make(use: IntendedUse, request: DataRequest, catalogue: Catalogue, language: str) -> Notice:
+    """Write the notice of a request under a use, in one language."""
+    shown = [catalogue.attribute(item) for item in request.item_ids]
+    return Notice(
+        use=use.id,
+        version=use.version,
+        language=language,
+        catalogue={one.bundle: catalogue.bundles[one.bundle].version for one in shown},
+        text_version=wording.VERSION,
+        name=use.controller.name[language],
+        title=use.title[language],
+        domain=use.controller.domain,
+        blocks=_blocks(use, request, catalogue, language),
+    )
+
+
+def _blocks(use: IntendedUse, request: DataRequest, catalogue: Catalogue, language: str) -> tuple[Block, ...]:
+    def said(name: str) -> str:
+        return wording.sentence(language, name)
+
+    basis = f"{use.legal_basis.text[language]} ({use.legal_basis.article})"
+    sources = dict.fromkeys(catalogue.attribute(item).source for item in request.item_ids)
+    names = said("comma").join(catalogue.register(source, language) for source in sources)
+    required = _items(use, request.required, catalogue, language)
+    optional = _items(use, request.optional, catalogue, language)
+    blocks = (
+        Block("who", text=said("who")),
+        Block("why", said("why"), use.purpose[language]),
+        Block("basis", said("basis"), basis),
+        Block("items", said("items"), said("items_text"), required),
+        Block("optional", said("optional"), said("optional_text"), optional),
+        Block("until", said("until"), _until(use, language)),
+        Block("sources", said("sources"), names),
+        Block("consequence", said("consequence"), use.consequence[language]),
+        Block("alternative", said("alternative"), use.alternative.text[language], link=use.alternative.url),
+    )
+    return tuple(block for block in blocks if block.items or block.kind not in {"items", "optional"})
+
+
+def _items(use: IntendedUse, chosen: frozenset[str], catalogue: Catalogue, language: str) -> tuple[Item, ...]:
+    return tuple(
+        Item(
+            id=item.id,
+            label=catalogue.attribute(item.id).labels[language],
+            reason=item.reason[language],
+            kept=wording.sentence(language, "kept", days=wording.span(item.retention_days, language)),
+        )
+        for item in use.items
+        if item.id in chosen
+    )
+
+
+def _until(use: IntendedUse, language: str) -> str:
+    if use.kind == "once":
+        return wording.sentence(language, "until_once")
+    durations = wording.choice([wording.span(days, language) for days in use.durations], language)
+    return wording.sentence(language, "until_ongoing", durations=durations)
+
+
+def to_json(notice: Notice) -> dict[str, Any]:
+    """Give the notice as JSON; what a block does not have is left out."""
+    blocks = [{name: part for name, part in asdict(block).items() if part} for block in notice.blocks]
+    for block in blocks:
+        if "items" in block:
+            block["items"] = list(block["items"])
+    return asdict(notice) | {"blocks": blocks}
+
+
+def from_json(kept: Mapping[str, Any]) -> Notice:
+    """Give back a notice that `to_json` wrote, to show again what a person saw."""
+    blocks = tuple(
+        Block(**{**block, "items": tuple(Item(**item) for item in block.get("items", ()))}) for block in kept["blocks"]
+    )
+    return Notice(**{**kept, "blocks": blocks})
+
+
+def digest(notice: Notice) -> bytes:
+    """Give the SHA-256 of the notice's canonical JSON: what the ledger cites."""
+    return hashlib.sha256(canonical.dumps(to_json(notice))).digest()
+
+
+def digests(use: IntendedUse, request: DataRequest, catalogue: Catalogue) -> Mapping[str, bytes]:
+    """Give the digest of today's notice in each language: the same text read in another language is no change."""
+    return {language: digest(make(use, request, catalogue, language)) for language in LANGUAGES}
+
+
+def page(notice: Notice) -> dict[str, Any]:
+    """Give what the consent page draws: the blocks, with ids where the rows with their values go."""
+    blocks = [dict(block) for block in to_json(notice)["blocks"]]
+    for block in blocks:
+        if "items" in block:
+            block["items"] = [item["id"] for item in block["items"]]
+    return {"blocks": blocks}

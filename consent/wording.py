@@ -1,0 +1,81 @@
+"""The product's own sentences in a notice, in every language; plain words, short sentences.
+
+`VERSION` is raised whenever a sentence changes: it is part of every notice's digest, so people are asked again.
+"""
+
+from collections.abc import Mapping
+
+VERSION = 1
+
+# fmt: off
+SENTENCES: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "who": "Registered with us for this. We checked who they are.",
+        "why": "Why they ask",
+        "basis": "What allows them to ask",
+        "items": "What they will get",
+        "items_text": "We fetched this for you a moment ago. Nobody else has seen it yet.",
+        "optional": "What you may add",
+        "optional_text": "You are treated the same if you leave these blank.",
+        "until": "For how long",
+        "until_once": "Once, for this form only. They cannot ask for it again without you.",
+        "until_ongoing": "You choose: {durations}. Until then they may ask for the newest values. "
+                         "You can stop sharing at any time in your account.",
+        "sources": "Where this comes from",
+        "consequence": "If you do not share",
+        "alternative": "Another way",
+        "kept": "They keep it for {days} at most.",
+        "comma": ", ",
+        "or": " or ",
+    },
+    "ar": {
+        "who": "مسجلة لدينا لهذا الغرض. وقد تحققنا من هويتها.",
+        "why": "لماذا يطلبون ذلك",
+        "basis": "ما الذي يسمح لهم بالطلب",
+        "items": "ما الذي سيحصلون عليه",
+        "items_text": "جلبنا هذا لك قبل لحظات. ولم يره أحد غيرك بعد.",
+        "optional": "ما يمكنك إضافته",
+        "optional_text": "تُعامل المعاملة نفسها إذا تركت هذه الخانات فارغة.",
+        "until": "لأي مدة",
+        "until_once": "مرة واحدة، لهذا النموذج فقط. ولا يمكنهم طلبه مرة أخرى من دونك.",
+        "until_ongoing": "أنت تختار: {durations}. وحتى ذلك الحين يمكنهم طلب أحدث القيم. "
+                         "يمكنك إيقاف المشاركة في أي وقت من حسابك.",
+        "sources": "من أين تأتي هذه البيانات",
+        "consequence": "إذا لم تشارك",
+        "alternative": "طريقة أخرى",
+        "kept": "يحتفظون به لمدة {days} على الأكثر.",
+        "comma": "، ",
+        "or": " أو ",
+    },
+}
+
+#: (one, two, three to ten, eleven and more): Arabic has them all, English two of them.
+UNITS: Mapping[str, Mapping[str, tuple[str, str, str, str]]] = {
+    "en": {"day": ("1 day", "2 days", "{} days", "{} days"),
+           "year": ("1 year", "2 years", "{} years", "{} years")},
+    "ar": {"day": ("يوم واحد", "يومين", "{} أيام", "{} يومًا"),
+           "year": ("سنة واحدة", "سنتين", "{} سنوات", "{} سنة")},
+}
+# fmt: on
+
+
+def sentence(language: str, name: str, **parts: str) -> str:
+    """Give one sentence, its parts filled in."""
+    return SENTENCES[language][name].format(**parts)
+
+
+def span(days: int, language: str) -> str:
+    """Say a number of days as people do: whole years as years, the rest as days."""
+    unit, count = ("year", days // 365) if days % 365 == 0 else ("day", days)
+    forms = UNITS[language][unit]
+    if count <= 2:
+        return forms[count - 1]
+    few = 3 <= count % 100 <= 10  # CLDR plural rules: the category `few` of Arabic
+    return forms[2 if few else 3].format(count)
+
+
+def choice(options: list[str], language: str) -> str:
+    """Join options as a choice: `a, b or c`."""
+    words = SENTENCES[language]
+    *before, last = options
+    return words["or"].join([words["comma"].join(before), last]) if before else last
