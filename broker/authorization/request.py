@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
-
-from consent.intended_use import Uses
-from consent.request import DataRequest, RequestedItem
 
 from broker.clients.metadata import ClientMetadata
 from broker.parameters import Parameters
+from consent import request as data_request
+from consent.intended_use import Uses
+from consent.request import DataRequest
 from keys import canonical
 
 
@@ -47,13 +46,13 @@ class AuthorizationRequest:
 
     def to_json(self) -> str:
         """Return the request as canonical JSON, the form in which it is stored."""
-        return canonical.dumps(asdict(self)).decode()
+        members = {item.name: getattr(self, item.name) for item in fields(self)}
+        return canonical.dumps({**members, "data": data_request.to_json(self.data)}).decode()
 
 
 def from_json(text: str) -> AuthorizationRequest:
     """Bring a stored request back; `keys.errors.Malformed` or `TypeError` when it is not one."""
-    stored: Mapping[str, Any] = canonical.loads(text)
-    members = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
-    data = members.pop("data")
-    items = tuple(RequestedItem(**item) for item in data["items"])
-    return AuthorizationRequest(**members, data=DataRequest(**{**data, "items": items}))
+    members: dict[str, Any] = canonical.loads(text)
+    data = data_request.from_json(members.pop("data"))
+    lists = {name: tuple(value) for name, value in members.items() if isinstance(value, list)}
+    return AuthorizationRequest(**{**members, **lists}, data=data)

@@ -82,6 +82,7 @@ async def gather(request: Request) -> Facts:
         keyring=wired.keyring,
         roots=wired.roots,
         vault=wired.vault,
+        catalogue=wired.catalogue,
         lifetime=wired.durations.token,
         now=now,
     )

@@ -49,15 +49,10 @@ def act(tx: Tx, facts: Facts, now: int) -> Json | Refusal:
     token = facts.presented.token
     facts.presented.proof.spend(tx)
     given = permission.get(tx, token.grant_id)
-    if given is None or given.state == "withdrawn":
+    standing = None if given is None or given.client != token.client_id else given.standing(now)
+    if standing == "withdrawn":
         return Refusal("invalid_token", "the person ended this permission", status=401)
-    ended = given.valid_to is not None and given.valid_to <= now
-    if (
-        given.client != token.client_id
-        or ended
-        or not facts.client_active
-        or not journey.family_lives(tx, token.family)
-    ):
+    if standing != "live" or not facts.client_active or not journey.family_lives(tx, token.family):
         return Refusal("invalid_token", "the access token is not valid or has expired", status=401)
     if "openid" not in token.scope:
         return Refusal("insufficient_scope", "the token has not the scope openid", status=403)

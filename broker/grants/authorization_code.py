@@ -13,11 +13,11 @@ from broker.sign_in import subject
 from broker.tokens import access_token, id_token
 from broker.tokens.token_request import TokenRequest
 from consent import permission
+from consent import request as data_request
 from keys import errors as keys_errors
 from keys.vault import Vault
 
 ANONYMOUS = False
-RAR_TYPE = "/rar/prefill/v1"
 SECOND = 1_000_000  # microseconds
 
 
@@ -59,7 +59,7 @@ def act(tx: Tx, facts: Facts, now: int) -> dict[str, Any] | Refusal:
     if isinstance(facts.code, journey.Spent):
         return journey.reused(tx, facts.code, now)
     given = permission.get(tx, facts.code.permission_id)
-    if given is None or given.state != "live":
+    if given is None or given.standing(now) != "live":
         return Refusal("invalid_grant", "the person ended this permission")
     refused = journey.spend(
         tx, facts.vault, facts.code, access_token=facts.access_token, now=now, expires=facts.expires
@@ -70,15 +70,14 @@ def act(tx: Tx, facts: Facts, now: int) -> dict[str, Any] | Refusal:
 def _check_bound(asked: TokenRequest, request: AuthorizationRequest, client: Client) -> None:
     """The code's client, redirect URI, PKCE challenge and key (RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9449 §10)."""
     parameters = asked.parameters
+    if request.client_id != client.client_id:
+        raise Wire("invalid_grant", "the code is unknown or too old")
+    if parameters.get("redirect_uri") != request.redirect_uri:
+        raise Wire("invalid_grant", "redirect_uri is not the one of the request")
     try:
-        if request.client_id != client.client_id:
-            raise ValueError("the code is unknown or too old")
-        if parameters.get("redirect_uri") != request.redirect_uri:
-            raise ValueError("redirect_uri is not the one of the request")
         pkce.verify(parameters.get("code_verifier"), request.code_challenge)
     except (ValueError, keys_errors.Mismatch) as refused:
-        why = str(refused) if isinstance(refused, ValueError) else "code_verifier does not fit the challenge"
-        raise Wire("invalid_grant", why) from refused
+        raise Wire("invalid_grant", "code_verifier is missing or does not fit the challenge") from refused
     if request.dpop_jkt is not None and request.dpop_jkt != asked.proof.jkt:
         raise Wire("invalid_grant", "the code is bound to another key")
 
@@ -117,20 +116,6 @@ def _signed(asked: TokenRequest, found: journey.Redeemable, client: Client, sub:
         "scope": " ".join(request.scope),
         "id_token": identity,
         "grant_id": found.permission_id,
-        "authorization_details": [details(request, asked.issuer)],
+        "authorization_details": [data_request.details(request.data, asked.catalogue, asked.issuer)],
     }
     return Facts(found, asked.vault, token, asked.now + asked.lifetime * SECOND, body)
-
-
-def details(request: AuthorizationRequest, issuer: str) -> dict[str, Any]:
-    """Say what was asked and may be asked for again, never what the person decided (RFC 9396 §7)."""
-    data = request.data
-    return {
-        "type": f"{issuer}{RAR_TYPE}",
-        "intended_use": data.use_id,
-        "version": data.version,
-        "actions": ["read"],
-        "items": [{"id": item.id, "required": item.required} for item in data.items],
-        "subject": {"relation": data.subject},
-        "access": {"kind": data.kind},
-    }

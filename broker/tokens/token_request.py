@@ -6,6 +6,7 @@ from broker.clients.authentication import AuthenticatedClient
 from broker.database import Database
 from broker.parameters import Parameters
 from broker.tokens.dpop import VerifiedProof
+from consent.catalogue import Catalogue
 from keys.keyring import Keyring, RootKeyring
 from keys.vault import Vault
 
@@ -26,5 +27,6 @@ class TokenRequest:
     keyring: Keyring
     roots: RootKeyring
     vault: Vault
+    catalogue: Catalogue
     lifetime: int
     now: int

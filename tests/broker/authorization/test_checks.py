@@ -1,0 +1,149 @@
+"""The checks of a pushed request: what is refused, with which code, and what comes out."""
+
+from typing import Any
+
+import pytest
+
+from broker import errors
+from broker.authorization import checks, request
+from broker.authorization.checks import At
+from broker.authorization.request import Unchecked
+from broker.clients.metadata import ClientMetadata
+from consent.intended_use import Uses
+from tests.broker.relying import CALLBACK, CHALLENGE, ISSUER, Key, client, parameters
+
+KEY = Key()
+GOOD: dict[str, str] = {
+    "client_id": "rp",
+    "response_type": "code",
+    "redirect_uri": CALLBACK,
+    "scope": "openid use:town.permit",
+    "code_challenge": CHALLENGE,
+    "code_challenge_method": "S256",
+}
+
+
+def unchecked(
+    uses: Uses, changed: dict[str, Any], who: ClientMetadata | None = None, jkt: str | None = None
+) -> Unchecked:
+    given = {name: value for name, value in {**GOOD, **changed}.items() if value is not None}
+    return Unchecked(who or client(KEY), parameters(**given), ISSUER, uses, jkt)
+
+
+def test_a_good_request_survives_storage(uses: Uses) -> None:
+    asked = {
+        "state": "s" * 384,
+        "nonce": "n" * 384,
+        "prompt": "login consent",
+        "max_age": "0",
+        "acr_values": "http://eidas.europa.eu/LoA/high http://eidas.europa.eu/LoA/substantial",
+        "ui_locales": "ar fr-CA <x>",
+        "resource": ISSUER,
+        "login_hint": "ignored",
+    }
+    checked = checks.check(unchecked(uses, asked, jkt=KEY.jkt), At.PUSH)
+    assert (checked.state, checked.nonce) == ("s" * 384, "n" * 384)
+    assert (checked.prompt, checked.max_age) == (("login", "consent"), 0)
+    assert checked.ui_locales == ("ar", "fr-CA")
+    assert checked.dpop_jkt == KEY.jkt
+    assert checked.data.item_ids == ("identity.given_name", "contact.email")
+    assert request.from_json(checked.to_json()) == checked
+    assert "ignored" not in checked.to_json()
+
+
+def test_what_the_client_registered_stands_in(uses: Uses) -> None:
+    who = client(KEY, default_max_age=60, default_acr_values=["http://eidas.europa.eu/LoA/high"])
+    checked = checks.check(unchecked(uses, {}, who), At.PUSH)
+    assert (checked.max_age, checked.acr_values) == (60, ("http://eidas.europa.eu/LoA/high",))
+
+
+def test_a_narrower_request(uses: Uses) -> None:
+    checked = checks.check(unchecked(uses, {"scope": "openid use:town.permit identity.given_name"}), At.PUSH)
+    assert checked.data.item_ids == ("identity.given_name",)
+
+
+# fmt: off
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("RFC 9126 §2.1 request_uri",         {"request_uri": "urn:x"},                               "invalid_request"),
+    ("OIDC Core §6.1 request",            {"request": "e30.e30."},                                "request_not_supported"),
+    ("OIDC Core §7.2.1 registration",     {"registration": "{}"},                                 "registration_not_supported"),
+    ("RFC 6749 §4.1.1 no client_id",      {"client_id": None},                                    "invalid_request"),
+    ("RFC 9126 §2.1 other client_id",     {"client_id": "other"},                                 "invalid_request"),
+    ("RFC 6749 §3.1.2 no redirect_uri",   {"redirect_uri": None},                                 "invalid_request"),
+    ("RFC 9700 §2.1 other redirect_uri",  {"redirect_uri": CALLBACK + "/"},                       "invalid_request"),
+    ("RFC 6749 §3.1.1 no response_type",  {"response_type": None},                                "invalid_request"),
+    ("RFC 9700 §2.1.2 implicit",          {"response_type": "token"},                             "unsupported_response_type"),
+    ("RFC 9700 §2.1.2 hybrid",            {"response_type": "code id_token"},                     "unsupported_response_type"),
+    ("OAuth MRT §2.1 fragment",           {"response_mode": "fragment"},                          "invalid_request"),
+    ("OAuth MRT §2.1 web_message",        {"response_mode": "web_message"},                       "invalid_request"),
+    ("RFC 6749 §3.3 no scope",            {"scope": None},                                        "invalid_scope"),
+    ("OIDC Core §3.1.2.1 no openid",      {"scope": "use:town.permit"},                           "invalid_scope"),
+    ("RFC 6749 §3.3 double space",        {"scope": "openid  use:town.permit"},                   "invalid_scope"),
+    ("RFC 6749 §3.3 bad character",       {"scope": 'openid "use:town.permit'},                   "invalid_scope"),
+    ("RFC 6749 §3.3 64 KB of scope",      {"scope": "openid " + "x" * 64_000},                    "invalid_request"),
+    ("RFC 6749 §3.3 ten thousand scopes", {"scope": "openid" + " x" * 10_000},                    "invalid_request"),
+    ("wire §5.3 no use",                  {"scope": "openid"},                                    "invalid_scope"),
+    ("wire §5.3 unknown use",             {"scope": "openid use:town.unknown"},                   "invalid_scope"),
+    ("wire §5.3 another client's use",    {"scope": "openid use:other.permit"},                   "invalid_scope"),
+    ("wire §5.3 two uses",                {"scope": "openid use:town.permit use:other.permit"},   "invalid_scope"),
+    ("RFC 9396 §5 over-asking",           {"scope": "openid use:town.permit identity.sex"},       "invalid_authorization_details"),
+    ("RFC 9396 §5 details",               {"authorization_details": "[]"},                        "invalid_authorization_details"),
+    ("OIDC Core §5.5 claims",             {"claims": "{}"},                                       "invalid_request"),
+    ("RFC 6749 A.5 long state",           {"state": "s" * 513},                                   "invalid_request"),
+    ("RFC 6749 A.5 state characters",     {"state": "a\nb"},                                      "invalid_request"),
+    ("OIDC Core §3.1.2.1 long nonce",     {"nonce": "n" * 513},                                   "invalid_request"),
+    ("RFC 7636 §4.4.1 no challenge",      {"code_challenge": None},                               "invalid_request"),
+    ("RFC 7636 §4.3 no method",           {"code_challenge_method": None},                        "invalid_request"),
+    ("RFC 9700 §2.1.1 plain",             {"code_challenge_method": "plain"},                     "invalid_request"),
+    ("RFC 7636 §4.2 short challenge",     {"code_challenge": "x"},                                "invalid_request"),
+    ("RFC 9449 §10 no thumbprint",        {"dpop_jkt": "x"},                                      "invalid_request"),
+    ("OIDC Core §3.1.2.1 prompt",         {"prompt": "sometimes"},                                "invalid_request"),
+    ("OIDC Core §3.1.2.1 none and login", {"prompt": "none login"},                               "invalid_request"),
+    ("OIDC Core §3.1.2.1 max_age",        {"max_age": "-1"},                                      "invalid_request"),
+    ("OIDC Core §3.1.2.1 max_age",        {"max_age": "1e3"},                                     "invalid_request"),
+    ("OIDC Core §3.1.2.1 max_age",        {"max_age": "9" * 10},                                  "invalid_request"),
+    ("OIDC Core §3.1.2.1 acr_values",     {"acr_values": "a " * 2000},                            "invalid_request"),
+    ("OIDC Core §3.1.2.1 ui_locales",     {"ui_locales": "en " * 2000},                           "invalid_request"),
+    ("RFC 8707 §2 other resource",        {"resource": "https://other.example"},                  "invalid_target"),
+    ("RFC 8707 §2 fragment",              {"resource": ISSUER + "#x"},                            "invalid_target"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("changed", "code"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+def test_refused(uses: Uses, changed: dict[str, Any], code: str) -> None:
+    with pytest.raises(Exception) as refused:
+        checks.check(unchecked(uses, changed), At.PUSH)
+    said = errors.refusal(refused.value)
+    assert (said.code, said.status) == (code, 400)
+    assert said.description
+    for value in changed.values():
+        assert value is None or len(value) < 30 or value not in said.description
+
+
+def test_over_asking_names_the_items(uses: Uses) -> None:
+    """RFC 9396 §5: the agency's developer reads which items were too many."""
+    with pytest.raises(Exception) as refused:
+        checks.check(unchecked(uses, {"scope": "openid use:town.permit identity.sex family.custody"}), At.PUSH)
+    assert "family.custody identity.sex" in errors.refusal(refused.value).description
+
+
+def test_two_dpop_keys(uses: Uses) -> None:
+    """RFC 9449 §10.1: a proof and a thumbprint of another key."""
+    with pytest.raises(errors.Wire) as refused:
+        checks.check(unchecked(uses, {"dpop_jkt": KEY.jkt}, jkt=Key().jkt), At.PUSH)
+    assert refused.value.refusal.code == "invalid_dpop_proof"
+
+
+def test_a_client_without_the_flow(uses: Uses) -> None:
+    """RFC 6749 §4.1.2.1."""
+    who = client(KEY, grant_types=["client_credentials"])
+    with pytest.raises(errors.Wire) as refused:
+        checks.check(unchecked(uses, {}, who), At.PUSH)
+    assert refused.value.refusal.code == "unauthorized_client"
+
+
+def test_every_check_guards_the_push() -> None:
+    """The table's only blanks are decisions: nothing at the front channel is unchecked at PAR."""
+    assert all(At.PUSH in endpoints for _, endpoints in checks.CHECKS)
+    assert [check.__name__ for check, endpoints in checks.CHECKS if At.AUTHORIZE not in endpoints] == ["no_request_uri"]
