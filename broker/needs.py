@@ -15,7 +15,7 @@ from broker.committer import Committer
 from broker.database import Database
 from broker.egress import Egress
 from broker.errors import Wire
-from broker.evidence.source import Source
+from broker.evidence.registers import Registers
 from broker.sign_in import session as sessions
 from consent.catalogue import Catalogue
 from consent.intended_use import Uses
@@ -61,7 +61,7 @@ class Parts:
     catalogue: Catalogue
     uses: Uses
     registry: Registry
-    sources: Mapping[str, Source]
+    registers: Registers
     credentials: Mapping[str, Any]
     egress: Egress
     ledger_origin: str
@@ -87,7 +87,7 @@ class Visitor:
 
 def parts(request: Request) -> Parts:
     """Give the wired parts of the running application."""
-    return cast(Parts, request.app.state.parts)
+    return cast("Parts", request.app.state.parts)
 
 
 def cookie_name(secure: bool, name: str) -> str:  # noqa: FBT001 - the policy is the argument
@@ -126,7 +126,7 @@ def visitor(request: Request) -> Visitor:
         cookies.append(set_cookie(wired, "semel-lang", tongue, LANGUAGE_SECONDS))
     token = wired.roots.ring("form").mac(_bound(browser, session)).hex()
     request.state.visitor = Visitor(browser, session, tongue, token, tuple(cookies))
-    return cast(Visitor, request.state.visitor)
+    return cast("Visitor", request.state.visitor)
 
 
 def _session(request: Request, wired: Parts) -> sessions.Session | None:

@@ -27,6 +27,7 @@ from keys.vault import Vault
 
 SECOND = 1_000_000
 FAMILY_MARGIN = 3600 * SECOND
+HANDLE = 32
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,6 @@ def begin(
     request: AuthorizationRequest,
     handle: bytes,
     language: str,
-    now: int,
     expires: int,
 ) -> None:
     """Open a journey for a signed-in person; it belongs to this session and this handle (32 bytes)."""

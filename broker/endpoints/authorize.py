@@ -13,15 +13,13 @@ from starlette.requests import Request
 
 from broker import needs, parameters
 from broker.answers import Cookie, Redirect, Refusal
-from broker.authorization import journey, pushed, response
+from broker.authorization import journey, prompt, pushed, response
 from broker.authorization.pushed import PushedRequest
 from broker.authorization.request import AuthorizationRequest
 from broker.database import Tx
-from broker.sign_in import acr
-from broker.sign_in.session import Session
+from consent.intended_use import ACR
 
 SECOND = 1_000_000
-HANDLE = 32
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ async def gather(request: Request) -> Facts:
     return Facts(
         needs.parts(request),
         needs.visitor(request),
-        secrets.token_bytes(HANDLE),
+        secrets.token_bytes(journey.HANDLE),
         client_id=given.get("client_id", ""),
         request_uri=given.get("request_uri", ""),
     )
@@ -61,7 +59,7 @@ async def gather_continue(request: Request) -> Facts:
     return Facts(
         needs.parts(request),
         needs.visitor(request),
-        secrets.token_bytes(HANDLE),
+        secrets.token_bytes(journey.HANDLE),
         public_id=request.path_params["tx"],
     )
 
@@ -79,11 +77,15 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Redirect 
     if journey.get(tx, claimed.tx) is not None:
         return Redirect(f"/i/{claimed.tx}/consent", cookies=cookies)
     wired, asked, session = facts.wired, claimed.request, facts.visitor.session
-    if session is None or not _recent_enough(session, claimed, now):
+    if (
+        session is None
+        or session.state != "full"
+        or not prompt.is_met(asked, auth_time=session.auth_time, pushed_at=claimed.pushed_at, now=now)
+    ):
         if "none" in asked.prompt:
             return _back(wired, asked, "login_required")
         return Redirect(f"/i/{claimed.tx}/sign-in", cookies=cookies)
-    if not acr.reaches(session.acr, wired.uses.minimum_acr(asked)):
+    if ACR.index(session.acr) < ACR.index(wired.uses.version(asked.data.use_id, asked.data.version).minimum_acr):
         return _back(wired, asked, "unmet_authentication_requirements")
     journey.begin(
         tx,
@@ -92,25 +94,14 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Redirect 
         request=asked,
         handle=facts.handle,
         language=facts.visitor.language,
-        now=now,
         expires=now + wired.durations.journey * SECOND,
     )
     held = needs.set_cookie(wired, f"semel-{claimed.tx}", facts.handle.hex(), wired.durations.journey * 2)
     return Redirect(f"/i/{claimed.tx}/consent", cookies=(*cookies, held))
 
 
-def _recent_enough(session: Session, claimed: PushedRequest, now: int) -> bool:
-    """Whether this sign-in counts for the request: complete, after `prompt=login`, within `max_age` (Core §3.1.2.1)."""
-    if session.state != "full":
-        return False
-    asked = claimed.request
-    if "login" in asked.prompt and session.auth_time < claimed.pushed_at:
-        return False
-    return asked.max_age is None or now - session.auth_time <= asked.max_age * SECOND
-
-
 def _back(wired: needs.Parts, asked: AuthorizationRequest, error: str) -> Redirect:
-    return Redirect(response.error(asked.redirect_uri, error, state=asked.state, issuer=wired.issuer))
+    return Redirect(response.error(asked, issuer=wired.issuer, code=error))
 
 
 def journey_cookie(wired: needs.Parts, journey_id: str) -> Cookie:

@@ -118,24 +118,32 @@ def isolate(value: object) -> Markup:
 
 def tell_day(text: str, locale: Locale) -> Markup:
     """Tell a day, or only a month or a year of it: `2026-03-12`, `1988-03`, `1988`; anything else as it stands."""
+    told = _told(text, locale)
+    return isolate(text) if told is None else Markup('<time datetime="{}">{}</time>').format(text, told)
+
+
+def day_text(text: str, language: str) -> str:
+    """Tell a day or part of one in a language, without markup; anything else as it stands."""
+    return _told(text, Locale.parse(DATES.get(language, language))) or text
+
+
+def _told(text: str, locale: Locale) -> str | None:
     parts = text.split("-")
     try:
         whole = date(*([int(part) for part in parts] + [1, 1])[:3])
     except (ValueError, TypeError):
-        return isolate(text)
+        return None
     if len(parts) == 3:
-        told = dates.format_date(whole, "long", locale=locale)
-    elif len(parts) == 2:
-        told = dates.format_skeleton("yMMMM", whole, locale=locale)
-    else:
-        told = str(whole.year)
-    return Markup('<time datetime="{}">{}</time>').format(text, told)
+        return dates.format_date(whole, "long", locale=locale)
+    return dates.format_skeleton("yMMMM", whole, locale=locale) if len(parts) == 2 else str(whole.year)
 
 
 def tell_moment(when: int, locale: Locale, zone: ZoneInfo) -> Markup:
     """Tell a time given in microseconds since 1970, in the zone of the service, to the minute."""
     local = _local(when, zone)
-    told = f"{dates.format_date(local, 'long', locale=locale)}, {dates.format_time(local, 'short', locale=locale)}"
+    day = dates.format_date(local, "long", locale=locale)
+    pattern = dates.get_datetime_format("long", locale=locale).replace("'", "")
+    told = pattern.replace("{1}", day).replace("{0}", dates.format_time(local, "short", locale=locale))
     return Markup('<time datetime="{}">{}</time>').format(local.isoformat(timespec="seconds"), told)
 
 

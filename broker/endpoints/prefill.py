@@ -1,0 +1,236 @@
+"""The data answer: what a person shared, item by item, entered in the ledger before it leaves (RFC 9449 §7, RFC 6750).
+
+The first answer under a code hands over what was shown; a later one of an ongoing permission asks the registers anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import uuid6
+from starlette.requests import Request
+
+from broker import needs
+from broker.answers import Json, Later, Raw, Refusal
+from broker.authorization import journey
+from broker.database import Tx
+from broker.errors import Wire
+from broker.evidence import preview
+from broker.evidence.collect import collect
+from broker.evidence.source import Found
+from broker.people import people
+from broker.tokens import dpop, presented
+from broker.tokens.presented import Presented
+from consent import catalogue, item_status, ledger, ledger_entry, permission, release
+from consent.intended_use import IntendedUse
+from consent.ledger import Appended
+from consent.ledger_entry import Entry, Once, Stream
+from consent.permission import Permission
+from keys import jws, opaque
+
+PATH = "/prefill"
+ENDED = "the person ended this permission"
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A verified call: the token, the permission it names, and what would be handed over (sealed)."""
+
+    wired: needs.Parts
+    presented: Presented
+    stream: Stream
+    use: IntendedUse
+    given: Permission
+    row_id: str
+    shown: bool
+    found: Mapping[str, Found]
+    once: Once | None
+    signed: bool
+    next_nonce: Mapping[str, str]
+
+
+async def gather(request: Request) -> Facts:
+    """Verify token and proof, find what is sealed to the token, and fetch again where that is due."""
+    wired = needs.parts(request)
+    now, ring = wired.clock(), wired.roots.ring("dpop-nonce")
+    shown = presented.verify(
+        request.headers.getlist("authorization"),
+        request.headers.getlist("dpop"),
+        method="GET",
+        url=wired.issuer + PATH,
+        keyring=wired.keyring,
+        ring=ring,
+        issuer=wired.issuer,
+        now=now,
+    )
+    with wired.database.read() as tx:
+        given = _permitted(tx, wired, shown, now)
+        held = preview.open_(tx, wired.vault, shown.text.encode(), now)
+        if held is None:
+            raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
+        stream = people.ledger_stream(tx, wired.vault, held.person_id)
+        subject = people.subject(tx, wired.vault, held.person_id)
+    first = not held.released or given.kind == "once"
+    found = held.found
+    if not first or not found:
+        found = await collect(
+            wired.registers.by_id,
+            wired.registers.routing,
+            subject,
+            given.items,
+            phase="release",
+            reference=given.permission_id,
+            now=now,
+            cut=wired.durations.preview_cut,
+        )
+        if not found.eligible:
+            raise Wire("access_denied", "this cannot be answered for the person", status=403)
+    return Facts(
+        wired,
+        shown,
+        stream,
+        wired.uses.version(given.use_id, given.use_version),
+        given,
+        held.row_id,
+        first,
+        found,
+        _once(request, shown, given),
+        _signed(request),
+        dpop.offer(ring, now),
+    )
+
+
+def _permitted(tx: Tx, wired: needs.Parts, shown: Presented, now: int) -> Permission:
+    """Read the rows that every use of a token reads: permission, family, client (`protocol`: acts at once)."""
+    token = shown.token
+    given = permission.get(tx, token.grant_id)
+    if given is not None and given.client == token.client_id and given.standing(now) == "withdrawn":
+        raise Wire("invalid_token", ENDED, status=401)
+    lives = (
+        given is not None
+        and given.client == token.client_id
+        and given.standing(now) == "live"
+        and wired.registry.active(token.client_id) is not None
+        and journey.family_lives(tx, token.family)
+    )
+    if given is None or not lives:
+        raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
+    return given
+
+
+def _once(request: Request, shown: Presented, given: Permission) -> Once | None:
+    """Read `Idempotency-Key`; the key is bound to client, permission and token, the digest to what is asked."""
+    sent = request.headers.getlist("idempotency-key")
+    if not sent:
+        return None
+    if len(sent) > 1 or not IDEMPOTENCY_KEY.fullmatch(sent[0]):
+        raise Wire("invalid_request", "Idempotency-Key must be 1 to 128 visible characters")
+    bound = "\x00".join([given.client, given.permission_id, opaque.digest(shown.text).hex(), sent[0]])
+    asked = "\x00".join([request.method, PATH, request.url.query, request.headers.get("accept", "")])
+    return Once(hashlib.sha256(bound.encode()).digest(), hashlib.sha256(asked.encode()).digest())
+
+
+def _signed(request: Request) -> bool:
+    return "application/jwt" in request.headers.get("accept", "")
+
+
+def act(tx: Tx, facts: Facts, now: int) -> tuple[Later | Refusal, list[Entry]]:
+    """Judge under the ledger's lock and enter the release; the values are opened after the commit."""
+    facts.presented.proof.spend(tx)
+    given = permission.get(tx, facts.given.permission_id)
+    if given is None or given.state == "withdrawn":
+        return Refusal("invalid_token", ENDED, status=401), []
+    truth = statuses(facts, given)
+    handed = [item for item, status in truth.items() if status == "provided"]
+    if permission.releasable(given, handed, now) is not None or not journey.family_lives(
+        tx, facts.presented.token.family
+    ):
+        return Refusal("invalid_token", "the access token is not valid or has expired", status=401), []
+    repeat_of = None
+    if facts.once is not None:
+        repeat_of = ledger.once(tx, facts.once.key, facts.once.digest, now)
+    preview.mark_released(tx, facts.row_id)
+    entry = ledger_entry.access_released(
+        facts.stream,
+        entry_id=str(uuid6.uuid7()),
+        party=given.client,
+        purpose=given.purpose,
+        permission=given.permission_id,
+        items=truth,
+        seen={item: _seen(facts, item, status).status for item, status in truth.items()},
+        sources=[one.source for one in facts.found.values() if one.source],
+        repeat_of=repeat_of,
+        once=facts.once if repeat_of is None else None,
+        door="prefill",
+    )
+    return Later(lambda appended: answer(facts, truth, appended[0], now)), [entry]
+
+
+def statuses(facts: Facts, given: Permission) -> dict[str, item_status.Status]:
+    """Say the truth of every item of the use: what was not given is refused, the rest is what the register said."""
+    truth: dict[str, item_status.Status] = {}
+    for item in facts.use.item_ids:
+        if item not in given.items:
+            truth[item] = "refused"
+        else:
+            truth[item] = facts.found[item].status if item in facts.found else "source_unavailable"
+    return truth
+
+
+def _seen(facts: Facts, item: str, status: item_status.Status) -> item_status.AgencyStatus:
+    return item_status.agency_status(
+        status,
+        required=facts.use.item(item).required,
+        protectable=facts.wired.catalogue.attribute(item).protectable,
+    )
+
+
+def answer(facts: Facts, truth: Mapping[str, item_status.Status], appended: Appended, now: int) -> Json | Raw:
+    """Open the values with the entry's receipt and write the answer, signed when that was asked for."""
+    receipt = release.ReleaseReceipt.of(appended)
+    items = {item: _item(facts, item, status, receipt, now) for item, status in truth.items()}
+    replaced = [] if any(items[i]["status"] != "provided" for i in facts.given.items) else facts.use.replaces_documents
+    body = {
+        "grant_id": facts.given.permission_id,
+        "subject": {"relation": "self", "sub": facts.presented.token.subject},
+        "items": items,
+        "pending": [],
+        "replaces_documents": list(replaced),
+        "ledger": ledger.receipt_for_agency(appended, facts.stream.key, facts.given.client),
+    }
+    headers = {"Cache-Control": "no-store", "Vary": "Accept", **facts.next_nonce}
+    if not facts.signed:
+        return Json(body, headers=headers)
+    issued = now // 1_000_000
+    claims = {**body, "iss": facts.wired.issuer, "aud": facts.given.client, "iat": issued, "jti": opaque.token()}
+    text = jws.sign(facts.wired.keyring.signer(), claims, typ="prefill+jwt")
+    return Raw(text.encode(), "application/jwt", headers=headers)
+
+
+def _item(
+    facts: Facts, item: str, status: item_status.Status, receipt: release.ReleaseReceipt, now: int
+) -> dict[str, Any]:
+    attribute = facts.wired.catalogue.attribute(item)
+    members = _seen(facts, item, status).members()
+    if status != "provided":
+        return members
+    one = facts.found[item]
+    value = release.open_(
+        one.value, receipt, item=item, client=facts.given.client, permission=facts.given.permission_id
+    )
+    known = {
+        "value": value,
+        "label": catalogue.label(attribute, value),
+        "source": one.source,
+        "as_of": one.as_of,
+        "retrieved_at": ledger_entry.instant(one.retrieved_at),
+        "editable": attribute.editable,
+        "stale": catalogue.stale(attribute, one.as_of, now),
+        "disputed": False,
+    }
+    return members | {name: part for name, part in known.items() if part is not None}

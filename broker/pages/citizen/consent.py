@@ -1,0 +1,278 @@
+"""The one decision screen: who asks, why, and every item with its value, its register and its date.
+
+Values are fetched while the page loads, sealed to the journey's handle, and entered in the ledger before the first one
+is shown. What was on the screen is what is shared: the form carries a code over its rows, and Share compares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import uuid6
+from starlette.requests import Request
+
+from broker.answers import Answer, Later, Page, Redirect
+from broker.authorization import journey, pushed, response
+from broker.database import Tx
+from broker.evidence import preview
+from broker.evidence.collect import collect
+from broker.evidence.source import Found
+from broker.pages import render
+from broker.pages.citizen import visit as visits
+from broker.pages.citizen.visit import Visit
+from broker.people import people
+from consent import catalogue, decision, history, ledger_entry, notice, permission, release
+from consent.ledger_entry import Entry, Stream
+from consent.notice import Notice
+from keys import canonical, sealing
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the page is made of: the visit, the notice, and the rows (still sealed)."""
+
+    visit: Visit
+    stream: Stream
+    notice: Notice
+    verdict: decision.Granted | decision.Ask | decision.Refused
+    live: permission.Permission | None
+    found: Mapping[str, Found]
+    held: preview.Held | None
+    eligible: bool = True
+    previewed: release.ReleaseReceipt | None = None
+    differences: tuple[str, ...] = ()
+    error: str | None = None
+
+
+async def gather(request: Request) -> Facts | Answer:
+    """Find out whether to ask at all; then fetch what will be shown, or open what was fetched before."""
+    visit = visits.load(request)
+    if visit.journey.state not in visits.DECIDING:
+        return visits.decided(visit)
+    return await look(visit)
+
+
+async def look(visit: Visit) -> Facts:
+    """Gather the rows of the decision: from the sealed row when the page was shown before, else from the registers."""
+    wired, asked = visit.wired, visit.journey.request.data
+    with wired.database.read() as tx:
+        stream = people.ledger_stream(tx, wired.vault, visit.session.person_id)
+        subject = people.subject(tx, wired.vault, visit.session.person_id)
+        live = permission.find_live(tx, permission.lookup(stream.key, visit.use.client_id, visit.use.id), visit.now)
+        held = preview.open_(tx, wired.vault, visit.handle, visit.now)
+        receipt = _receipt(tx, visit, stream)
+    chosen = notice.build(visit.use, asked, wired.catalogue, visit.language)
+    texts = notice.digests(visit.use, asked, wired.catalogue)
+    verdict = decision.decide(asked, visit.use, live, texts.values(), visit.now)
+    if not isinstance(verdict, decision.Ask) and "consent" not in visit.journey.request.prompt:
+        return Facts(visit, stream, chosen, verdict, live, {}, None)
+    ask = verdict if isinstance(verdict, decision.Ask) else decision.Ask("first")
+    if held is not None and receipt is not None:
+        return Facts(visit, stream, chosen, ask, live, held.found, held, previewed=receipt)
+    found = await collect(
+        wired.registers.by_id,
+        wired.registers.routing,
+        subject,
+        asked.item_ids,
+        phase="preview",
+        reference=visit.journey.journey_id,
+        now=visit.now,
+        cut=wired.durations.preview_cut,
+    )
+    return Facts(visit, stream, chosen, ask, live, found, None, eligible=found.eligible)
+
+
+def _receipt(tx: Tx, visit: Visit, stream: Stream) -> release.ReleaseReceipt | None:
+    """Make the preview's receipt again from the committed entry: good for its journey, in any worker."""
+    wanted = visit.journey.journey_id
+    if visit.journey.previewed_entry is None:
+        return None
+    for event in history.read(tx, stream, limit=50):
+        if event.type == "access.previewed" and event.private.get("journey") == wanted:
+            return release.ReleaseReceipt.of_preview(event)
+    return None
+
+
+def act(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
+    """Show the decision, its first showing entered in the ledger; or send the browser back where nothing is asked."""
+    visit, wired = facts.visit, facts.visit.wired
+    expires = now + wired.durations.journey * SECOND
+    if isinstance(facts.verdict, decision.Granted):
+        return again(tx, facts, facts.verdict, now), []
+    if isinstance(facts.verdict, decision.Refused):
+        return back(tx, visit, "invalid_request"), []
+    if "none" in visit.journey.request.prompt:
+        return back(tx, visit, "consent_required"), []
+    if not facts.eligible:
+        return back(tx, visit, "access_denied"), []
+    if facts.held is not None and facts.previewed is not None:
+        journey.extend(tx, visit.journey.journey_id, expires)
+        preview.extend(tx, facts.held.row_id, expires)
+        receipt = facts.previewed
+        return Later(lambda _: page(facts, receipt)), []
+    entry = ledger_entry.access_previewed(
+        facts.stream,
+        entry_id=str(uuid6.uuid7()),
+        party=visit.use.client_id,
+        purpose=visit.use.purpose_id,
+        journey=visit.journey.journey_id,
+        items={item: one.status for item, one in facts.found.items()},
+        sources=[one.source for one in facts.found.values() if one.source],
+    )
+    if not journey.previewed(tx, visit.journey.journey_id, entry.id, expires):
+        return Redirect(visit.path("consent")), []  # another tab was quicker: show what it was shown
+    preview.hold(
+        tx,
+        wired.vault,
+        row_id=visit.journey.journey_id,
+        person_id=visit.session.person_id,
+        found=facts.found,
+        publics=[visit.journey.handle_public],
+        now=now,
+        expires=expires,
+    )
+    return Later(lambda appended: page(facts, release.ReleaseReceipt.of(appended[0]))), [entry]
+
+
+def again(tx: Tx, facts: Facts, granted: decision.Granted, now: int) -> Answer:
+    """A visit inside what was decided before: no question, a code at once; the values are fetched when they are asked for."""
+    visit = facts.visit
+    waits = visit.wired.durations
+    expires = now + (waits.code + waits.token) * SECOND
+    first = journey.decided(
+        tx,
+        visit.journey.journey_id,
+        before=visit.journey.state,
+        state="shared",
+        permission_id=granted.permission_id,
+        expires=expires,
+    )
+    if not first:
+        return Redirect(visit.path("consent"))
+    preview.drop(tx, visit.journey.journey_id)
+    preview.hold(
+        tx,
+        visit.wired.vault,
+        row_id=visit.journey.journey_id,
+        person_id=visit.session.person_id,
+        found={},
+        publics=[visit.journey.code_public],
+        now=now,
+        expires=expires,
+    )
+    return to_agency(tx, visit, now)
+
+
+def to_agency(tx: Tx, visit: Visit, now: int) -> Answer:
+    """Mint the journey's code, or find it still good, and send the browser back to the agency with it."""
+    found = visit.journey
+    if not journey.mint(tx, found.journey_id, now, now + visit.wired.durations.code * SECOND):
+        return Page("already.html", {"outcome": "returned", "service": visit.service}, status=410)
+    pushed.close(tx, found.journey_id)
+    secret = journey.code(visit.handle, found.journey_id)
+    return Redirect(response.success(found.request, issuer=visit.wired.issuer, code=secret))
+
+
+def back(tx: Tx, visit: Visit, error: str) -> Answer:
+    """End the journey without data and send the browser back with an error."""
+    found = visit.journey
+    journey.decided(
+        tx, found.journey_id, before=found.state, state="refused", permission_id=None, expires=found.expires
+    )
+    preview.drop(tx, found.journey_id)
+    pushed.close(tx, found.journey_id)
+    return Redirect(response.error(found.request, issuer=visit.wired.issuer, code=error))
+
+
+def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:
+    """Open the values with the preview's receipt and lay out the screen."""
+    visit = facts.visit
+    return Page(
+        "consent.html",
+        {
+            "action": visit.path("consent"),
+            "service": visit.service,
+            "notice": notice.page(facts.notice),
+            "rows": [_row(facts, receipt, item.id, required=item.required) for item in _asked(facts)],
+            "shown": shown(facts),
+            "differences": list(facts.differences),
+            "durations": durations(visit) if visit.use.kind == "ongoing" else None,
+            "error": facts.error,
+        },
+        form_action=visit.agency_origin,
+    )
+
+
+def _asked(facts: Facts) -> Any:
+    return facts.visit.journey.request.data.items
+
+
+def _row(facts: Facts, receipt: release.ReleaseReceipt, item: str, *, required: bool) -> dict[str, Any]:
+    visit, one = facts.visit, facts.found[item]
+    attribute = visit.wired.catalogue.attribute(item)
+    lines: list[str] = []
+    if one.value is not None:
+        value = release.open_(
+            one.value, receipt, item=item, client=visit.use.client_id, journey=visit.journey.journey_id
+        )
+        lines = catalogue.display(attribute, value, visit.language, lambda day: render.day_text(day, visit.language))
+    return {
+        "id": item,
+        "label": attribute.labels[visit.language],
+        "lines": lines,
+        "status": one.status,
+        "source": visit.wired.catalogue.register(one.source, visit.language),
+        "as_of": one.as_of,
+        "required": required,
+        "stale": catalogue.stale(attribute, one.as_of, visit.now),
+        "help": attribute.help.get(visit.language),
+        "reason": facts.notice.item(item).note,
+    }
+
+
+def durations(visit: Visit) -> list[dict[str, Any]]:
+    """The periods a person may choose from, the shortest first and chosen (a longer one is never the default)."""
+    return [
+        {
+            "value": str(days),
+            "until": _iso_day(visit.now + days * DAY),
+            "checked": days == min(visit.use.durations),
+        }
+        for days in visit.use.durations
+    ]
+
+
+def _iso_day(when: int) -> str:
+    return datetime.fromtimestamp(when / SECOND, UTC).date().isoformat()
+
+
+def shown(facts: Facts) -> str:
+    """A code over what is on the screen, under the journey's handle: rows, states, values, notice, language, session."""
+    visit = facts.visit
+    key = sealing.derive(visit.handle, "semel/shown/v1")
+    rows = [
+        [item.id, facts.found[item.id].status, _value_mac(facts.found[item.id], key), facts.found[item.id].as_of]
+        for item in _asked(facts)
+        if item.id in facts.found
+    ]
+    screen = {
+        "session": visit.session.id_hash.hex(),
+        "subject": "self",
+        "use": visit.use.purpose_id,
+        "notice": facts.notice.digest.hex(),
+        "language": visit.language,
+        "rows": rows,
+    }
+    return hmac.digest(key, canonical.dumps(screen), hashlib.sha256).hex()
+
+
+def _value_mac(one: Found, key: bytes) -> str | None:
+    return release.value_mac(one.value, key).hex() if one.value is not None else None

@@ -1,0 +1,139 @@
+"""Share or Don't share: one press, recorded once, in one transaction with the ledger's entry."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, replace
+
+import uuid6
+from starlette.requests import Request
+
+from broker import needs
+from broker.answers import Answer, Later, Redirect
+from broker.authorization import journey
+from broker.database import Tx
+from broker.errors import Wire
+from broker.evidence import preview
+from broker.pages.citizen import consent as screen
+from broker.pages.citizen import visit as visits
+from broker.pages.citizen.consent import DAY, SECOND
+from broker.pages.citizen.visit import Visit
+from broker.people import activity
+from consent import decision, ledger_entry, permission
+from consent.decision import Shared
+from consent.errors import NotAsked
+from consent.ledger_entry import Entry
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A person's press, read and compared with what was on their screen."""
+
+    screen: screen.Facts
+    share: bool
+    shared: Shared | None
+    days: int | None
+    changed: bool
+
+
+async def gather(request: Request) -> Decided | Answer:
+    """Read the form and compare what it was shown with what there is."""
+    form = await needs.form(request)
+    visit = visits.load(request)
+    if visit.journey.state not in visits.DECIDING:
+        return visits.decided(visit)
+    pressed = form.get("decision", "")
+    if pressed not in {"share", "refuse"}:
+        raise Wire("invalid_request", "the decision is share or refuse")
+    facts = await screen.look(visit)
+    if facts.held is None or facts.previewed is None:
+        return Redirect(visit.path("consent"))
+    same = hmac.compare_digest(form.get("shown", "").encode(), screen.shown(facts).encode())
+    if pressed == "refuse":
+        return Decided(facts, share=False, shared=None, days=None, changed=False)
+    statuses = {item: one.status for item, one in facts.found.items()}
+    try:
+        shared = decision.share(visit.journey.request.data, set(form.all("item")), statuses)
+    except NotAsked as problem:
+        raise Wire("invalid_request", "an item was not offered") from problem
+    return Decided(facts, share=True, shared=shared, days=_days(visit, form.get("duration")), changed=not same)
+
+
+def _days(visit: Visit, chosen: str | None) -> int | None:
+    """Read the chosen period: one of those offered, the shortest when none was chosen."""
+    if visit.use.kind == "once":
+        return None
+    offered = {str(days): days for days in visit.use.durations}
+    if chosen is not None and chosen not in offered:
+        raise Wire("invalid_request", "the period was not offered")
+    return offered[chosen] if chosen is not None else min(visit.use.durations)
+
+
+def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
+    """Record the press; a changed screen records nothing and comes again."""
+    visit = facts.screen.visit
+    if not facts.share:
+        return refuse(tx, facts.screen, now), []
+    if facts.changed and facts.screen.previewed is not None:
+        receipt, again = facts.screen.previewed, replace(facts.screen, error="changed")
+        return Later(lambda _: screen.page(again, receipt)), []
+    permission_id = str(uuid6.uuid7())
+    waits = visit.wired.durations
+    opens = now + (waits.receipt + waits.code + waits.token) * SECOND
+    first = journey.decided(
+        tx,
+        visit.journey.journey_id,
+        before="previewed",
+        state="shared",
+        permission_id=permission_id,
+        expires=now + waits.receipt * SECOND,
+    )
+    if not first or facts.screen.held is None or facts.shared is None:
+        return Redirect(visit.path("done")), []  # the same press twice: once
+    preview.keep(tx, facts.screen.held, facts.shared.given)
+    preview.reseal(tx, visit.wired.vault, facts.screen.held, visit.journey.code_public, expires=opens)
+    entry = _given(tx, facts, permission_id, now, now + facts.days * DAY if facts.days is not None else opens)
+    if visit.use.direct_return:
+        shared = replace(visit, journey=replace(visit.journey, state="shared", permission_id=permission_id))
+        return screen.to_agency(tx, shared, now), [entry]
+    return Redirect(visit.path("done")), [entry]
+
+
+def _given(tx: Tx, facts: Decided, permission_id: str, now: int, valid_to: int) -> Entry:
+    visit, shared = facts.screen.visit, facts.shared
+    if shared is None:
+        raise ValueError("nothing was shared")
+    lookup = permission.lookup(facts.screen.stream.key, visit.use.client_id, visit.use.id)
+    earlier = permission.find_live(tx, lookup, now)
+    who = {} if earlier is None else {"supersedes": earlier.permission_id}
+    return ledger_entry.permission_given(
+        facts.screen.stream,
+        entry_id=str(uuid6.uuid7()),
+        party=visit.use.client_id,
+        purpose=visit.use.purpose_id,
+        permission=permission_id,
+        kind=visit.use.kind,
+        mode=visit.use.mode,
+        granted=shared.given,
+        decisions=shared.decisions,
+        lookup=lookup,
+        notice=facts.screen.notice.digest,
+        language=visit.language,
+        valid_to=valid_to,
+        journey=visit.journey.journey_id,
+        acr=visit.journey.acr,
+        **who,
+    )
+
+
+def refuse(tx: Tx, facts: screen.Facts, now: int) -> Answer:
+    """Drop every value, note the refusal for the person alone, and send them back."""
+    visit = facts.visit
+    activity.record(
+        tx,
+        visit.wired.vault,
+        visit.session.person_id,
+        {"type": "permission.refused", "party": visit.use.client_id, "purpose": visit.use.purpose_id},
+        now,
+    )
+    return screen.back(tx, visit, "access_denied")

@@ -1,0 +1,94 @@
+"""After Share: the receipt, and the one button that takes the person back to the agency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from broker import needs
+from broker.answers import Answer, Page
+from broker.database import Tx
+from broker.pages.citizen import consent as screen
+from broker.pages.citizen import visit as visits
+from broker.pages.citizen.visit import Visit
+from broker.people import people
+from consent import history, permission
+from consent.history import Event
+from consent.permission import Permission
+
+GIVEN = "permission.given"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A shared journey with its permission and the entry that gave it."""
+
+    visit: Visit
+    given: Permission
+    event: Event
+
+
+async def gather(request: Request) -> Receipt | Answer:
+    """Find what was shared on this journey."""
+    visit = visits.load(request)
+    if visit.journey.state not in {"shared", "returned"} or visit.journey.permission_id is None:
+        return visits.decided(visit)
+    with visit.wired.database.read() as tx:
+        stream = people.ledger_stream(tx, visit.wired.vault, visit.session.person_id)
+        given = permission.get(tx, visit.journey.permission_id)
+        events = history.read(tx, stream, limit=50)
+    event = next((one for one in events if one.type == GIVEN and one.permission == visit.journey.permission_id), None)
+    if given is None or event is None:
+        return visits.decided(visit)
+    return Receipt(visit, given, event)
+
+
+def act(facts: Receipt, now: int) -> Page:
+    """Show the receipt."""
+    del now
+    visit = facts.visit
+    return Page(
+        "receipt.html",
+        {
+            "action": visit.path("done"),
+            "service": visit.service,
+            "receipt": _receipt(facts),
+            "permission_href": f"/account/sharing/{facts.given.permission_id}",
+        },
+        form_action=visit.agency_origin,
+    )
+
+
+def _receipt(facts: Receipt) -> dict[str, Any]:
+    language, attributes = facts.visit.language, facts.visit.wired.catalogue
+    decisions = facts.event.private["items"]
+    words = {"given": "shared", "refused": "refused", "not_shown": "source_unavailable"}
+    return {
+        "id": facts.given.permission_id,
+        "given_at": facts.event.ts,
+        "until": facts.given.valid_to if facts.given.kind == "ongoing" else None,
+        "kind": facts.given.kind,
+        "purpose": facts.visit.use.purpose[language],
+        "items": [
+            {"label": attributes.attribute(item).labels[language], "outcome": words[decisions[item]]}
+            for item in facts.visit.use.item_ids
+            if item in decisions
+        ],
+        "reference": str(facts.event.seq),
+    }
+
+
+async def gather_continue(request: Request) -> Visit | Answer:
+    """Read the press of Continue."""
+    await needs.form(request)
+    visit = visits.load(request)
+    if visit.journey.state not in {"shared", "returned"}:
+        return visits.decided(visit)
+    return visit
+
+
+def act_continue(tx: Tx, facts: Visit, now: int) -> Answer:
+    """Mint the code now, so that it cannot die while the receipt is read."""
+    return screen.to_agency(tx, facts, now)

@@ -1,0 +1,98 @@
+"""The journey behind `/i/{tx}/…` as this browser may see it: its own, in its own session, in time."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from broker import needs
+from broker.answers import Page, Redirect
+from broker.authorization import journey
+from broker.authorization.journey import Journey
+from broker.sign_in.session import Session
+from consent import intended_use
+from consent.intended_use import IntendedUse
+from keys import sealing
+
+DECIDING = ("open", "previewed")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A browser that holds the journey's handle (32 bytes) and the session it belongs to."""
+
+    wired: needs.Parts
+    visitor: needs.Visitor
+    session: Session
+    journey: Journey
+    handle: bytes
+    use: IntendedUse
+    now: int
+
+    @property
+    def language(self) -> str:
+        """The language this page is in."""
+        return self.visitor.language
+
+    @property
+    def service(self) -> dict[str, Any]:
+        """Who asks, as pages name them."""
+        return intended_use.describe(self.use, self.language)
+
+    @property
+    def agency_origin(self) -> str:
+        """Where this journey's validated redirect URI lives: the one place a form's answer may lead to (CSP)."""
+        back = urlsplit(self.journey.request.redirect_uri)
+        return f"{back.scheme}://{back.netloc}"
+
+    def path(self, page: str) -> str:
+        """The address of one of the journey's pages."""
+        return f"/i/{self.journey.journey_id}/{page}"
+
+
+def load(request: Request) -> Visit:
+    """Find the journey of this browser; stops with a page that says what happened when it is not theirs or is over."""
+    wired, seen = needs.parts(request), needs.visitor(request)
+    public_id, now = request.path_params["tx"], wired.clock()
+    with wired.database.read() as tx:
+        found = journey.get(tx, public_id)
+    if found is None:
+        raise needs.Stop(Page("already.html", {"outcome": "expired"}, status=410))
+    use = wired.uses.version(found.request.data.use_id, found.request.data.version)
+    service = intended_use.describe(use, seen.language)
+    handle = _handle(request, found)
+    if handle is None:
+        raise needs.Stop(Page("already.html", {"outcome": "other_browser"}, status=403))
+    if found.spent is not None:
+        raise needs.Stop(Page("already.html", {"outcome": "returned", "service": service}, status=410))
+    if found.expires <= now:
+        raise needs.Stop(Page("already.html", {"outcome": "expired", "service": service}, status=410))
+    if seen.session is None:
+        raise needs.Stop(Redirect("/sign-in"))
+    if not hmac.compare_digest(seen.session.id_hash, found.session) or seen.session.state != "full":
+        raise needs.Stop(Page("already.html", {"outcome": "other_browser"}, status=403))
+    return Visit(wired, seen, seen.session, found, handle, use, now)
+
+
+def _handle(request: Request, found: Journey) -> bytes | None:
+    """Give the handle from the journey's own cookie when it is this journey's."""
+    held = needs.cookie(request, f"semel-{found.journey_id}")
+    try:
+        handle = bytes.fromhex(held)
+    except ValueError:
+        return None
+    if len(handle) != journey.HANDLE or not hmac.compare_digest(sealing.public_of(handle), found.handle_public):
+        return None
+    return handle
+
+
+def decided(visit: Visit) -> Page | Redirect:
+    """Say what was decided before, and let the person go on from there."""
+    if visit.journey.state == "shared":
+        return Redirect(visit.path("done"))
+    outcome = "refused" if visit.journey.state == "refused" else "returned"
+    return Page("already.html", {"outcome": outcome, "service": visit.service})
