@@ -1,17 +1,18 @@
 """Intended uses: who may ask for what, why, on which legal basis and for how long (ETSI TS 119 475, ISO/IEC TS 27560).
 
 Declared by the operator in `openid-config/uses/<id>.toml`, or `<id>@<version>.toml` for a version that is kept for the
-permissions given under it. The highest version of an id is the one in force.
+permissions given under it. The highest version of an id is the one in force. `scopes.toml` beside them says which items
+a scope word such as `email` stands for (OpenID Connect Core §5.4).
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, RootModel, model_validator
 
 from consent import catalogue, declarations
 from consent.catalogue import Catalogue
@@ -126,10 +127,11 @@ class IntendedUse(Declared):
 
 @dataclass(frozen=True)
 class Uses:
-    """Every registered use, by id and version."""
+    """Every registered use, by id and version, and the items that scope words stand for."""
 
     versions: Mapping[tuple[str, int], IntendedUse]
     current: Mapping[str, IntendedUse]
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def get(self, use_id: str) -> IntendedUse:
         """Give the version in force. Raises `UnknownUse`."""
@@ -162,7 +164,20 @@ def load(config_dir: Path) -> Uses:
     ceiling above what the items' class allows, an assurance below what it needs.
     """
     known = catalogue.load(config_dir)
-    return collect(_read(path, known) for path in declarations.listed(config_dir / "uses"))
+    uses = collect(_read(path, known) for path in declarations.listed(config_dir / "uses"))
+    return replace(uses, words=_scope_words(config_dir, known))
+
+
+class _Scopes(RootModel[dict[str, Several[Id]]]):
+    """`scopes.toml`: a scope word and the items it stands for."""
+
+
+def _scope_words(config_dir: Path, known: Catalogue) -> Mapping[str, tuple[str, ...]]:
+    words = declarations.read(config_dir / "scopes.toml", _Scopes).root
+    unknown = {item for items in words.values() for item in items} - known.attributes.keys()
+    if unknown:
+        raise BadDeclaration(f"scopes.toml: not in the catalogue: {' '.join(sorted(unknown))}")
+    return words
 
 
 def collect(declared: Iterable[IntendedUse]) -> Uses:

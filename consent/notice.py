@@ -72,12 +72,17 @@ class Notice:
     domain: str
     blocks: tuple[Block, ...]
 
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the notice's canonical JSON: what the ledger cites."""
+        return hashlib.sha256(canonical.dumps(to_json(self))).digest()
+
     def item(self, item_id: str) -> Item:
         """Give one row. Raises `KeyError`."""
         return {item.id: item for block in self.blocks for item in block.items}[item_id]
 
 
-def make(use: IntendedUse, request: DataRequest, catalogue: Catalogue, language: str) -> Notice:
+def build(use: IntendedUse, request: DataRequest, catalogue: Catalogue, language: str) -> Notice:
     """Write the notice of a request under a use, in one language."""
     shown = [catalogue.attribute(item) for item in request.item_ids]
     return Notice(
@@ -153,14 +158,9 @@ def from_json(kept: Mapping[str, Any]) -> Notice:
     return Notice(**{**kept, "blocks": blocks})
 
 
-def digest(notice: Notice) -> bytes:
-    """Give the SHA-256 of the notice's canonical JSON: what the ledger cites."""
-    return hashlib.sha256(canonical.dumps(to_json(notice))).digest()
-
-
 def digests(use: IntendedUse, request: DataRequest, catalogue: Catalogue) -> Mapping[str, bytes]:
     """Give the digest of today's notice in each language: the same text read in another language is no change."""
-    return {language: digest(make(use, request, catalogue, language)) for language in LANGUAGES}
+    return {language: build(use, request, catalogue, language).digest for language in LANGUAGES}
 
 
 def page(notice: Notice) -> dict[str, Any]:

@@ -5,15 +5,10 @@ A use cannot be widened: scope words for single items beside it narrow it, and w
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import RootModel
-
-from consent import declarations
 from consent.catalogue import Catalogue
-from consent.declarations import Several
-from consent.errors import BadDeclaration, OverAsked, UnknownUse
+from consent.errors import OverAsked, UnknownUse
 from consent.intended_use import Uses
 
 USE = "use:"
@@ -54,31 +49,16 @@ class DataRequest:
         return frozenset(item.id for item in self.items if not item.required)
 
 
-class _Scopes(RootModel[dict[str, Several[str]]]):
-    """`scopes.toml`: a scope word and the items it stands for."""
-
-
-def load_scopes(config_dir: Path, catalogue: Catalogue) -> Mapping[str, tuple[str, ...]]:
-    """Read which items a scope word stands for. Raises `BadDeclaration` for an item the catalogue does not have."""
-    words = declarations.read(config_dir / "scopes.toml", _Scopes).root
-    unknown = {item for items in words.values() for item in items} - catalogue.attributes.keys()
-    if unknown:
-        raise BadDeclaration(f"scopes.toml: not in the catalogue: {' '.join(sorted(unknown))}")
-    return words
-
-
-def normalise(
-    scopes: Iterable[str], uses: Uses, client_id: str, words: Mapping[str, tuple[str, ...]] | None = None
-) -> DataRequest | None:
+def normalise(scopes: Iterable[str], uses: Uses, client_id: str) -> DataRequest | None:
     """Turn scope words into the request for data they spell; None when they ask for none.
 
-    `words` are the scope words of `load_scopes`; an item's id is a scope word of its own. Words that stand for no item
+    An item's id is a scope word, and so are the declared ones that stand for items (`uses.words`). Other words
     (`openid`) are left to the provider. Raises `UnknownUse` for a use that is not this client's, for two uses, or for
     items without a use; `OverAsked`, naming the items, for what the use does not register.
     """
     given = list(scopes)
     named = list(dict.fromkeys(word.removeprefix(USE) for word in given if word.startswith(USE)))
-    narrowed = _items(given, words or {})
+    narrowed = _items(given, uses.words)
     if not named and not narrowed:
         return None
     if len(named) != 1:
