@@ -1,0 +1,111 @@
+"""A client's keys behind `jwks_uri`: kept, asked for again on rotation, never hammered (OpenID Connect Core §10.1.1)."""
+
+import asyncio
+import json
+from typing import Any, cast
+
+import pytest
+
+from broker.clients.key_sets import KeySets, NoKeys
+from broker.egress import Egress, EgressRefused, Reply
+from tests.broker.relying import Key, client
+
+SECOND = 1_000_000
+ADDRESS = "https://rp.example/jwks.json"
+
+
+class Site:
+    """The client's web site: what it serves now, and how often it was asked."""
+
+    def __init__(self, *keys: Key) -> None:
+        self.body: bytes = b""
+        self.asked = 0
+        self.down = False
+        self.serve(*keys)
+
+    def serve(self, *keys: Key) -> None:
+        self.body = json.dumps({"keys": [key.jwk for key in keys]}).encode()
+
+    async def request(self, method: str, url: str, **_: Any) -> Reply:
+        assert (method, url) == ("GET", ADDRESS)
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.down:
+            raise EgressRefused("timeout")
+        return Reply(200, {"content-type": "application/json"}, self.body)
+
+
+def sets(site: Site) -> KeySets:
+    return KeySets(cast("Egress", site))
+
+
+CLIENT = client(Key(), jwks_uri=ADDRESS)
+
+
+def test_rotation_is_seen_at_once_and_strangers_cause_no_storm(now: int) -> None:
+    old, new = Key("old"), Key("new")
+    site = Site(old)
+    kept = sets(site)
+
+    async def story() -> None:
+        assert (await kept.of(CLIENT, "old", now)).keys[0]["kid"] == "old"
+        await kept.of(CLIENT, "old", now + 200 * SECOND)
+        assert site.asked == 1
+        site.serve(old, new)
+        found = await kept.of(CLIENT, "new", now + 201 * SECOND)
+        assert [key["kid"] for key in found.keys] == ["old", "new"]
+        for step in range(50):
+            await kept.of(CLIENT, f"stranger-{step}", now + 202 * SECOND)
+        assert site.asked == 2
+        await kept.of(CLIENT, "new", now + 502 * SECOND)
+        assert site.asked == 3
+
+    asyncio.run(story())
+
+
+def test_many_at_once_ask_once(now: int) -> None:
+    site = Site(Key("k1"))
+    kept = sets(site)
+
+    async def story() -> None:
+        await asyncio.gather(*(kept.of(CLIENT, "k1", now) for _ in range(20)))
+
+    asyncio.run(story())
+    assert site.asked == 1
+
+
+def test_an_outage_is_bridged_for_an_hour(now: int) -> None:
+    site = Site(Key("k1"))
+    kept = sets(site)
+
+    async def story() -> None:
+        await kept.of(CLIENT, "k1", now)
+        site.down = True
+        assert (await kept.of(CLIENT, "k1", now + 1800 * SECOND)).keys
+        with pytest.raises(NoKeys):
+            await kept.of(CLIENT, "k1", now + 3700 * SECOND)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<html>", id="no JSON"),
+        pytest.param(b'{"keys": {}}', id="no set"),
+        pytest.param(b'{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', id="a shared secret RFC 7591 §5"),
+        pytest.param(json.dumps({"keys": [{**Key().jwk, "d": "AA"}]}).encode(), id="a private key RFC 7591 §5"),
+        pytest.param(json.dumps({"keys": [Key().jwk] * 100}).encode(), id="too many keys"),
+    ],
+)
+def test_a_bad_set_gives_no_keys(now: int, body: bytes) -> None:
+    site = Site()
+    site.body = body
+    with pytest.raises(NoKeys):
+        asyncio.run(sets(site).of(CLIENT, "k1", now))
+
+
+def test_inline_keys_need_no_network(now: int) -> None:
+    site = Site()
+    found = asyncio.run(sets(site).of(client(Key("in")), "in", now))
+    assert (found.keys[0]["kid"], site.asked) == ("in", 0)

@@ -1,0 +1,67 @@
+"""What a client may register (RFC 7591 §2, §5)."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from broker.clients.metadata import ClientMetadata
+from tests.broker.relying import CALLBACK, Key, client
+
+KEY = Key()
+
+
+def test_wordings_by_language() -> None:
+    made = client(KEY, **{"client_name#ar": "بلدية نور"})
+    assert made.name("ar") == "بلدية نور"
+    assert made.name("de") == "Relying Party"
+
+
+@pytest.mark.parametrize(
+    ("members", "sector"),
+    [
+        ({}, "rp.example"),
+        ({"sector": "norr"}, "norr"),
+        ({"redirect_uris": ["http://127.0.0.1:8001/cb"]}, "rp"),
+        ({"redirect_uris": ["http://localhost:8001/cb"]}, "rp"),
+        ({"redirect_uris": [CALLBACK, "https://rp.example/other"]}, "rp.example"),
+    ],
+)
+def test_sector(members: dict[str, Any], sector: str) -> None:
+    """OpenID Connect Core §8.1; two clients on this machine share no subject identifiers."""
+    assert client(KEY, **members).pairwise_sector == sector
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param({"trusted": True}, id="unknown member"),
+        pytest.param({"client_id": "Has Space"}, id="client_id"),
+        pytest.param({"jwks_uri": "https://rp.example/jwks", "jwks": {"keys": []}}, id="RFC 7591 §2 both key sources"),
+        pytest.param({"jwks": None}, id="no key source"),
+        pytest.param({"redirect_uris": []}, id="no redirect URI"),
+        pytest.param({"redirect_uris": [CALLBACK] * 51}, id="too many redirect URIs"),
+        pytest.param({"redirect_uris": [CALLBACK, "https://b.example/cb"]}, id="Core §8.1 two hosts, no sector"),
+        pytest.param({"token_endpoint_auth_method": "client_secret_basic"}, id="FAPI 2.0 §5.3.2.1 shared secret"),
+        pytest.param({"token_endpoint_auth_signing_alg": "RS256"}, id="FAPI 2.0 §5.4 RS256"),
+        pytest.param({"token_endpoint_auth_signing_alg": "none"}, id="RFC 8725 §3.2 none"),
+        pytest.param({"response_types": ["token"]}, id="RFC 9700 §2.1.2 implicit"),
+        pytest.param({"dpop_bound_access_tokens": False}, id="FAPI 2.0 §5.3.2.1 bearer tokens"),
+        pytest.param({"require_pushed_authorization_requests": False}, id="FAPI 2.0 §5.3.2.2 no PAR"),
+        pytest.param({"jwks_uri": "${agency.norr}/jwks"}, id="placeholder"),
+        pytest.param({"client_name": "Tax\u202eoffice"}, id="direction override"),
+        pytest.param({"client_name": "Tax\u200boffice"}, id="zero-width space"),
+        pytest.param({"client_name#ar": "a\nb"}, id="line end"),
+        pytest.param({"disabled": "no"}, id="exact types"),
+    ],
+)
+def test_refused(members: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        client(KEY, **members)
+
+
+def test_frozen() -> None:
+    made = client(KEY)
+    with pytest.raises(ValidationError):
+        made.disabled = True  # type: ignore[misc]  # that it cannot be set is the test
+    assert isinstance(made, ClientMetadata)
