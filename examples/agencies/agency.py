@@ -141,6 +141,11 @@ async def submit(call: Call) -> Response:
     return call.page("done.html", reference=f"{datetime.now(UTC):%Y}-{secrets.token_hex(4).upper()}")
 
 
+async def held(call: Call) -> Response:
+    """What this agency holds from the broker about this visit, for its own visitor; never the access token."""
+    return JSONResponse({name: call.visit.get(name) for name in ("subject", "id_token", "answer", "fetched")})
+
+
 HANDLERS = {
     ("GET", "/"): start,
     ("POST", "/fill"): fill,
@@ -148,6 +153,7 @@ HANDLERS = {
     ("POST", "/refresh"): refresh,
     ("GET", "/form"): form,
     ("POST", "/form"): submit,
+    ("GET", "/visit.json"): held,
 }
 
 

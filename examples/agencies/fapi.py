@@ -7,7 +7,7 @@ Three things, and they are one `httpx2.Auth`, so that any httpx2 client (authlib
 * the pushed authorization request (RFC 9126), which turns an authorization URL into a short one.
 
     fapi = Fapi("my-client", issuer=..., client_key=..., dpop_key=...)
-    url = await fapi.push(http, authorization_url, par_endpoint)        # then redirect the browser to it
+    url = await fapi.push(http, authorization_url, par_endpoint)  # then redirect the browser to it
     token = await oauth.fetch_token(..., auth=fapi.client())            # authlib, after the callback
     answer = await http.get(prefill_endpoint, auth=fapi.resource(token["access_token"]))
 """
@@ -67,9 +67,8 @@ class Fapi:
 
     def assertion(self) -> str:
         """A client assertion for one call; its audience is the issuer, as one string."""
-        now = int(time.time())
         claims: dict[str, str | int] = {"iss": self.client_id, "sub": self.client_id, "aud": self.issuer}
-        claims |= {"jti": secrets.token_urlsafe(32), "iat": now, "exp": now + 60}
+        claims |= {"jti": secrets.token_urlsafe(32), "iat": int(time.time()), "exp": int(time.time()) + 60}
         return jwt.encode(claims, self.client_key, algorithm="ES256", headers={"kid": self.kid})
 
     def proof(self, method: str, url: httpx2.URL, access_token: str | None) -> str:
@@ -117,5 +116,5 @@ class Signed(httpx2.Auth):
 
 
 def origin(url: httpx2.URL) -> str:
-    """Scheme, host and port: nonces belong to one server."""
+    """Scheme, host and port: a nonce belongs to one server."""
     return f"{url.scheme}://{url.netloc.decode()}"

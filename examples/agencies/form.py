@@ -10,6 +10,12 @@ from babel.dates import format_date, format_time
 
 HERE = Path(__file__).parent
 LANGUAGES = ("en", "ar")
+NOT_SHOWN = {
+    "given_name",
+    "family_name",
+    "custody",
+    "country",
+}  # a person's name comes first; codes mean nothing to people
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,9 @@ def readable(item: dict[str, Any], language: str) -> str:
 
 def _lines(value: object, language: str) -> str:
     if isinstance(value, dict):
-        return ", ".join(filter(None, (_lines(part, language) for part in value.values())))
+        name = " ".join(filter(None, (value.get("given_name"), value.get("family_name"))))
+        rest = [_lines(part, language) for part_name, part in value.items() if part_name not in NOT_SHOWN]
+        return ", ".join(filter(None, [name, *rest]))
     if isinstance(value, list):
         return "\n".join(_lines(part, language) for part in value)
     return "" if value is None else long_date(str(value), language)

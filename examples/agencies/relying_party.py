@@ -72,7 +72,7 @@ class RelyingParty:
         token = await self.redeem(server["token_endpoint"], url, asked)
         keys = (await self.http.get(server["jwks_uri"])).raise_for_status().json()
         claims = self.verify_id_token(token["id_token"], keys, asked["nonce"])
-        visit |= {"access_token": token["access_token"], "subject": claims["sub"]}
+        visit |= {"access_token": token["access_token"], "id_token": token["id_token"], "subject": claims["sub"]}
         await self.fetch(visit)
 
     async def redeem(self, endpoint: str, url: str, asked: dict[str, str]) -> dict[str, Any]:
