@@ -82,7 +82,7 @@ def seal(value: T, item: str | None = None) -> Sealed[T]:
 class ReleaseReceipt:
     """What one committed entry lets out: the items it names, for one client and one journey or permission.
 
-    Made by `of` and `previewed` only; a copy or one made by hand opens nothing. `made` is monotonic time in seconds.
+    Made by `of` and `of_preview` only; a copy or one made by hand opens nothing. `made` is monotonic time in seconds.
     """
 
     kind: str
@@ -113,7 +113,7 @@ class ReleaseReceipt:
         return receipt
 
     @classmethod
-    def previewed(cls, event: Event, clock: Clock = time.monotonic) -> Self:
+    def of_preview(cls, event: Event, clock: Clock = time.monotonic) -> Self:
         """Make a preview's receipt again from the person's own history, in whatever process the page is shown next.
 
         Raises `NotCovered` for any other kind of entry.
