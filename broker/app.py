@@ -5,6 +5,7 @@ Only this module reads a clock. A row's `act` is committed when the runner gets 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,11 +20,22 @@ from starlette.routing import Route as StarletteRoute
 
 from broker import errors, needs, telemetry
 from broker.answers import Answer, Cookie, Json, Later, Page, Raw, Redirect, Refusal
+from broker.clients.registry import Registry
+from broker.committer import Committer
+from broker.database import Database
+from broker.egress import Egress
 from broker.errors import Speaks
+from broker.evidence import registers
 from broker.pages import render
+from broker.publisher import Publisher
 from broker.routes import ROUTES, Route
 from broker.settings import Settings
+from consent import catalogue, checkpoint, intended_use
 from keys import canonical
+from keys.keyring import RootKeyring
+from keys.sources import sealed
+from keys.vault import Vault
+from wallet import credential_type
 
 
 def clock() -> int:
@@ -31,20 +43,71 @@ def clock() -> int:
     return time.time_ns() // 1000
 
 
+def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, Publisher | None]:
+    """Wire the parts from the settings; on SQLite the publisher is one of them, elsewhere it is a process of its own.
+
+    Raises `BadDeclaration` or `BadClient` for an operator's file that is wrong.
+    """
+    database = Database.open(settings.database)
+    roots = RootKeyring.parse(settings.root_keyring_text())
+    with database.read() as tx:
+        keyring = sealed.load(tx, roots.ring("signing"), ("token", "credential"))
+    egress = Egress(settings.egress_allow, settings.egress_ca_file)
+    known = catalogue.load(settings.config_dir)
+    parts = needs.Parts(
+        issuer=settings.issuer,
+        mode=settings.mode,
+        secure=settings.secure,
+        durations=settings.durations,
+        trusted_proxies=settings.trusted_proxies,
+        database=database,
+        committer=Committer(database, clock=now),
+        roots=roots,
+        keyring=keyring,
+        vault=Vault(settings.person_keys),
+        catalogue=known,
+        uses=intended_use.load(settings.config_dir),
+        registry=Registry.load(settings.config_dir, egress),
+        registers=registers.load(settings.config_dir, egress=egress, known=known),
+        credentials=credential_type.load(settings.config_dir),
+        egress=egress,
+        ledger_dir=settings.ledger_dir,
+        clock=now,
+    )
+    return parts, publisher(settings, database, roots, now) if database.dialect == "sqlite" else None
+
+
+def publisher(settings: Settings, database: Database, roots: RootKeyring, now: Callable[[], int]) -> Publisher:
+    """Make the publisher, the one holder of the ledger's signing keys."""
+    with database.read() as tx:
+        loaded = sealed.load(tx, roots.ring("ledger"), ("ledger",))
+    signers = checkpoint.signers_of(settings.ledger_origin, loaded.keys)
+    return Publisher(database, settings.ledger_dir, signers, clock=now)
+
+
 def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI:
     """Build the application from its settings: tests and the server call the same function.
 
-    Raises `NotReady` when the database has not been made by `semel init`, or was made for another issuer.
+    The database must have been made by `semel init`.
     """
-    wired, renderer, background = assemble(settings, now)
+    telemetry.configure()
+    wired, publishing = assemble(settings, now)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with background():
+        task = asyncio.create_task(publishing.run(settings.checkpoint_seconds)) if publishing else None
+        try:
             yield
+        finally:
+            if task is not None:
+                task.cancel()
+            await wired.committer.close()
+            await wired.registers.aclose()
+            await wired.egress.aclose()
+            wired.database.close()
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False)
-    app.state.parts, app.state.renderer = wired, renderer
+    app.state.parts, app.state.renderer = wired, render.Renderer()
     for row in ROUTES:
         methods = [row.method, "HEAD"] if row.method == "GET" else [row.method]
         app.router.routes.append(StarletteRoute(row.path, _endpoint(row), methods=methods))

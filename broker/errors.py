@@ -14,7 +14,6 @@ from typing import Any, Literal
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from broker import egress, parameters
 from broker.answers import Json, Page, Refusal
 from consent import errors as consent_errors
 from keys import errors as keys_errors
@@ -38,6 +37,15 @@ class Wire(Exception):
         self.refusal = Refusal(code, description, status=status, headers=dict(headers or {}))
 
 
+class Malformed(Exception):
+    """The request is not one; `description` says why in plain ASCII, `status` is the HTTP status that fits."""
+
+    def __init__(self, description: str, *, status: int = 400) -> None:
+        super().__init__(description)
+        self.description = description
+        self.status = status
+
+
 # fmt: off
 MAP: list[tuple[type[Exception], str, int]] = [
     (consent_errors.OverAsked,    "invalid_authorization_details", 400),
@@ -46,7 +54,6 @@ MAP: list[tuple[type[Exception], str, int]] = [
     (wallet_errors.WalletError,   "invalid_credential_request",    400),
     (keys_errors.InvalidToken,    "invalid_token",                 401),
     (keys_errors.KeysError,       "server_error",                  500),
-    (egress.EgressRefused,        "temporarily_unavailable",       503),
 ]
 # fmt: on
 
@@ -55,7 +62,7 @@ def refusal(problem: Exception) -> Refusal:
     """Say what a raised problem is on the wire; unknown ones are `server_error` (500) with no detail."""
     if isinstance(problem, Wire):
         return problem.refusal
-    if isinstance(problem, parameters.Malformed):
+    if isinstance(problem, Malformed):
         return Refusal("invalid_request", problem.description, status=problem.status)
     if isinstance(problem, PoolTimeoutError) or (isinstance(problem, DBAPIError) and _transient(problem)):
         return BUSY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -23,6 +24,7 @@ from keys import errors as keys_errors
 from keys import opaque
 from keys.keyring import Keyring, RootKeyring
 from keys.vault import Vault
+from wallet.credential_type import CredentialType
 
 LANGUAGES = ("en", "ar")
 BROWSER_SECONDS = 30 * 86_400
@@ -62,11 +64,10 @@ class Parts:
     uses: Uses
     registry: Registry
     registers: Registers
-    credentials: Mapping[str, Any]
+    credentials: Mapping[str, CredentialType]
     egress: Egress
-    ledger_origin: str
+    ledger_dir: Path
     clock: Callable[[], int]
-    documents: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)

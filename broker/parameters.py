@@ -10,19 +10,12 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
 
+from broker.errors import Malformed
+
 MAX_BODY = 64 * 1024
 MAX_NAMES = 100
 FORM = "application/x-www-form-urlencoded"
 REPEATABLE = frozenset({"resource", "item"})
-
-
-class Malformed(Exception):
-    """The request is not one; `description` says why in plain ASCII, `status` is the HTTP status that fits."""
-
-    def __init__(self, description: str, *, status: int = 400) -> None:
-        super().__init__(description)
-        self.description = description
-        self.status = status
 
 
 class Parameters(Mapping[str, str]):

@@ -15,7 +15,8 @@ from starlette.requests import Request
 from broker.endpoints import authorize, discovery, health, jwks, par, prefill, token, userinfo
 from broker.endpoints import credential, credential_offer, issuer_metadata, ledger, nonce
 from broker.errors import Speaks
-from broker.pages.citizen import account, consent, documents, receipt, sign_in
+from broker.pages import files
+from broker.pages.citizen import account, consent, decide, documents, receipt, sign_in
 
 Runs = Literal["none", "read", "write", "entry"]
 
@@ -35,7 +36,46 @@ class Route:
 
 # fmt: off
 ROUTES: list[Route] = [
-    Route("GET",  "/.well-known/openid-configuration",       discovery.gather, discovery.act, "none",  "OpenID Connect Discovery 1.0 §4", "public"),
-    Route("GET",  "/healthz",                                health.gather,    health.act,    "none",  "house", "public"),
+    # What this server is
+    Route("GET",  "/.well-known/openid-configuration",         discovery.gather,        discovery.act,        "none",  "OpenID Connect Discovery 1.0 §4", "public"),
+    Route("GET",  "/.well-known/oauth-authorization-server",   discovery.gather,        discovery.act,        "none",  "RFC 8414 §3", "public"),
+    Route("GET",  "/jwks",                                     jwks.gather,             jwks.act,             "none",  "RFC 7517 §5", "public"),
+    Route("GET",  "/.well-known/openid-credential-issuer",     issuer_metadata.gather,  issuer_metadata.act,  "none",  "OpenID4VCI 1.0 §12.2", "public"),
+    Route("GET",  "/.well-known/jwt-vc-issuer",                issuer_metadata.gather_keys, issuer_metadata.act, "none", "SD-JWT VC §4", "public"),
+    Route("GET",  "/healthz",                                  health.gather,           health.alive,         "none",  "house", "public"),
+    Route("GET",  "/readyz",                                   health.gather_ready,     health.ready,         "read",  "house", "public"),
+
+    # Agencies
+    Route("POST", "/par",                                      par.gather,              par.act,              "write", "RFC 9126 §2", "oauth"),
+    Route("GET",  "/authorize",                                authorize.gather,        authorize.act,        "write", "RFC 6749 §4.1.1", "page"),
+    Route("POST", "/token",                                    token.gather,            token.act,            "write", "RFC 6749 §3.2", "oauth"),
+    Route("GET",  "/userinfo",                                 userinfo.gather,         userinfo.act,         "write", "OpenID Connect Core §5.3", "resource"),
+    Route("POST", "/userinfo",                                 userinfo.gather,         userinfo.act,         "write", "OpenID Connect Core §5.3", "resource"),
+    Route("GET",  "/prefill",                                  prefill.gather,          prefill.act,          "entry", "house", "resource"),
+
+    # Wallets
+    Route("GET",  "/offers/{id}",                              credential_offer.gather, credential_offer.act, "read",  "OpenID4VCI 1.0 §4.1.3", "public"),
+    Route("POST", "/nonce",                                    nonce.gather,            nonce.act,            "none",  "OpenID4VCI 1.0 §7", "oauth"),
+    Route("POST", "/credential",                               credential.gather,       credential.act,       "entry", "OpenID4VCI 1.0 §8", "resource"),
+
+    # Anyone
+    Route("GET",  "/ledger/{path:path}",                       ledger.gather,           ledger.act,           "none",  "C2SP tlog-tiles", "public"),
+
+    # Citizens: signing in, and a journey's pages
+    Route("GET",  "/",                                         account.gather_home,     account.act_home,     "none",  "house", "page"),
+    Route("GET",  "/static/{name}",                            files.gather,            files.act,            "none",  "house", "public"),
+    Route("GET",  "/i/{tx}/continue",                          authorize.gather_continue, authorize.act_continue, "write", "RFC 6749 §4.1.1", "page"),
+    Route("GET",  "/i/{tx}/consent",                           consent.gather,          consent.act,          "entry", "ISO/IEC 29184", "page"),
+    Route("POST", "/i/{tx}/consent",                           decide.gather,           decide.act,           "entry", "ISO/IEC TS 27560", "page"),
+    Route("GET",  "/i/{tx}/done",                              receipt.gather,          receipt.act,          "none",  "ISO/IEC TS 27560", "page"),
+    Route("POST", "/i/{tx}/done",                              receipt.gather_continue, receipt.act_continue, "write", "RFC 6749 §4.1.2", "page"),
+
+    # Citizens: their account
+    Route("GET",  "/account",                                  account.gather,          account.show_account,    "read",  "house", "page"),
+    Route("GET",  "/account/sharing",                          account.gather,          account.show_sharing,    "read",  "house", "page"),
+    Route("GET",  "/account/sharing/{id}",                     account.gather,          account.show_permission, "read",  "house", "page"),
+    Route("GET",  "/account/sharing/{id}/stop",                account.gather,          account.ask_stop,        "read",  "GDPR art. 7(3)", "page"),
+    Route("POST", "/account/sharing/{id}/stop",                account.gather_stop,     account.stop,            "entry", "GDPR art. 7(3)", "page"),
+    Route("GET",  "/account/activity",                         account.gather,          account.show_activity,   "read",  "house", "page"),
 ]
 # fmt: on

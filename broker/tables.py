@@ -106,7 +106,7 @@ journey = Table(
     Column("code_hash", LargeBinary, nullable=False, unique=True),
     Column("code_public", LargeBinary, nullable=False),
     Column("language", Text, nullable=False),
-    Column("permission_id", Text),
+    Column("permission_id", Text, index=True),
     Column("family", Text),
     Column("auth_time", Integer64, nullable=False),
     Column("acr", Text, nullable=False),

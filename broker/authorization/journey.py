@@ -224,6 +224,17 @@ def end_family(tx: Tx, family: str, now: int) -> None:
     )
 
 
+def withdraw(tx: Tx, permission_id: str, now: int) -> None:
+    """Forget what is sealed under a permission that the person ended, and end its tokens, in the act that ends it."""
+    for row in tx.execute(select(table.c.journey_id).where(table.c.permission_id == permission_id)).all():
+        preview.drop(tx, row.journey_id)
+    tx.execute(
+        update(token_family)
+        .where(token_family.c.permission_id == permission_id, token_family.c.ended.is_(None))
+        .values(ended=now)
+    )
+
+
 def family_lives(tx: Tx, family: str) -> bool:
     """Whether the tokens of this family still count."""
     row = tx.execute(select(token_family.c.ended).where(token_family.c.family == family)).first()
