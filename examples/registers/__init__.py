@@ -1,0 +1,1 @@
+"""The sample registers: what a country already has and the broker only asks."""
