@@ -47,12 +47,11 @@ class Signer:
     key: VerifierKey
     sign: Callable[[bytes], bytes]
 
-
-def signers_of(origin: str, keys: Iterable[SigningKey]) -> tuple[Signer, ...]:
-    """Return the ledger's signing keys as signers of this origin's checkpoints, Ed25519 first."""
-    kinds = {alg: kind for kind, alg in ALGORITHMS.items()}
-    signers = [Signer(VerifierKey(origin, kinds[key.alg], notes.public_key(key)), key.sign) for key in keys]
-    return tuple(sorted(signers, key=lambda signer: signer.key.kind))
+    @classmethod
+    def of(cls, origin: str, key: SigningKey) -> "Signer":
+        """Return a ledger signing key (Ed25519 or ML-DSA-44) as a signer of this origin's checkpoints."""
+        kinds = {alg: kind for kind, alg in ALGORITHMS.items()}
+        return cls(VerifierKey(origin, kinds[key.alg], notes.public_key(key)), key.sign)
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def verify(note: bytes, vkeys: Sequence[VerifierKey]) -> Checkpoint:
 
     Lines of other keys (witnesses) are passed over, as signed-note asks. Raises `CheckpointInvalid`.
     """
-    checkpoint, signatures = _parse(note)
+    checkpoint, signatures = read(note)
     if not vkeys:
         raise CheckpointInvalid("no verifier key to check the checkpoint with")
     for key in vkeys:
@@ -153,8 +152,8 @@ def _message(checkpoint: Checkpoint, key: VerifierKey, time: int) -> bytes:
     )
 
 
-def _parse(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes, bytes]]]:
-    """Split a note into what it says and its signatures (name, key id, signature)."""
+def read(note: bytes) -> tuple[Checkpoint, list[tuple[str, bytes, bytes]]]:
+    """Return what a note says, **unverified**, and its signatures (name, key id, signature). Raises `CheckpointInvalid`."""
     if len(note) > NOTE_LIMIT:
         raise CheckpointInvalid("the checkpoint is too long")
     text, blank, block = _text(note).partition("\n\n")

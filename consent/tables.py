@@ -100,8 +100,7 @@ ledger_checkpoint = Table(
     Column("root", LargeBinary, nullable=False),
     Column("note", LargeBinary, nullable=False),
     Column("signed_at", Integer64, nullable=False),  # microseconds
-    Column("published_at", Integer64),  # microseconds
-    Column("cosigned_at", Integer64),  # microseconds
+    Column("cosigned_at", Integer64),  # microseconds; when enough witnesses had signed too
     sqlite_strict=True,
 )
 

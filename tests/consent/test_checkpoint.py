@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from consent import checkpoint
-from consent.checkpoint import Checkpoint
+from consent.checkpoint import Checkpoint, Signer
 from consent.errors import CheckpointInvalid
 from keys import notes
 
@@ -17,14 +17,14 @@ CHECKPOINT = Checkpoint(ORIGIN, 3, bytes.fromhex(VECTOR["root"]))
 SEED = hashlib.sha256(VECTOR["seed_of"].encode()).digest()
 ED25519 = notes.from_seed("Ed25519", SEED)
 ML_DSA = notes.from_seed("ML-DSA-44", SEED)
-SIGNERS = checkpoint.signers_of(ORIGIN, [ML_DSA, ED25519])
+SIGNERS = [Signer.of(ORIGIN, ED25519), Signer.of(ORIGIN, ML_DSA)]
 VKEYS = [signer.key for signer in SIGNERS]
 NOW = 1_795_294_800_123_456
 NOTE = checkpoint.sign(CHECKPOINT, SIGNERS, NOW)
 
 
 def test_the_vector_byte_for_byte():
-    signers = checkpoint.signers_of(ORIGIN, [ED25519])
+    signers = [Signer.of(ORIGIN, ED25519)]
     note = checkpoint.sign(CHECKPOINT, signers, NOW)
     assert str(signers[0].key) == VECTOR["vkey"]
     assert note.decode() == VECTOR["checkpoint"]
@@ -46,7 +46,7 @@ def test_the_ml_dsa_message_is_that_of_the_specification():
     message = b"subtree/v1\n\x00" + bytes([len(name)]) + name + (NOW // 10**6).to_bytes(8, "big")
     message += bytes([len(name)]) + name + bytes(8) + (3).to_bytes(8, "big") + CHECKPOINT.root
     seen = []
-    checkpoint.sign(CHECKPOINT, [checkpoint.Signer(VKEYS[1], lambda m: seen.append(m) or bytes(2420))], NOW)
+    checkpoint.sign(CHECKPOINT, [Signer(VKEYS[1], lambda m: seen.append(m) or bytes(2420))], NOW)
     assert seen == [message]
 
 
@@ -99,7 +99,7 @@ def test_no_key_verifies_nothing():
 
 
 def test_another_logs_key_does_not_count():
-    other = checkpoint.signers_of("other.example/ledger", [ED25519])
+    other = [Signer.of("other.example/ledger", ED25519)]
     note = checkpoint.sign(CHECKPOINT, other, NOW)
     with pytest.raises(CheckpointInvalid):
         checkpoint.verify(note, [other[0].key])

@@ -1,0 +1,208 @@
+"""Audit: the ledger is believed because it replays, from the database or from the published files, never because it is there.
+
+The published files are checked in this order:
+ 1. the verifier keys, then the checkpoint: every key has signed it;
+ 2. the right edge gives the signed root, every full tile the hash above it, every bundle its tile (`published`);
+ 3. older partial files are the beginning of what came later, and nothing else lies in the folder;
+ 4. the entries replay: each has its form, no tag comes twice, the first one founds this very log.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from consent import checkpoint, ledger, ledger_entry, published
+from consent.checkpoint import Checkpoint, VerifierKey
+from consent.errors import CheckpointInvalid, EntryInvalid, LedgerBroken
+from consent.ledger_entry import EVENT, EVENT_LEAF_BYTES
+from consent.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from consent.published import Fetch, Source, Walk
+from consent.tables import ledger_batch, ledger_checkpoint, ledger_leaf
+
+SLICE = 5000  # rows read at once
+
+
+class Finding(NamedTuple):
+    """A file and what is wrong with it."""
+
+    file: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an audit of published files found. `ahead`: files already written for a size that is not signed yet."""
+
+    origin: str
+    size: int
+    root: bytes
+    files: int
+    findings: tuple[Finding, ...]
+    ahead: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every file is as it was signed."""
+        return not self.findings
+
+
+class Replay:
+    """Entries in order, from any earlier state: the same for start-up, `semel ledger verify` and the tests."""
+
+    def __init__(self, frontier: Frontier | None = None) -> None:
+        self.frontier = frontier or Frontier()
+        self.genesis: dict[str, object] = {}
+        self._tags: set[bytes] = set()
+
+    def add(self, leaf: bytes) -> None:
+        """Take the next entry; `EntryInvalid` when it cannot stand here."""
+        if self.frontier.size == 0:
+            self.genesis = ledger_entry.read_system_leaf(leaf)
+            if self.genesis["type"] != "genesis":
+                raise EntryInvalid("the first entry does not found a log")
+        elif leaf[:1] != bytes([EVENT]):
+            ledger_entry.read_system_leaf(leaf)
+        elif len(leaf) != EVENT_LEAF_BYTES or leaf[1:33] in self._tags:
+            raise EntryInvalid("an event has the wrong length or the tag of another")
+        else:
+            self._tags.add(leaf[1:33])
+        self.frontier.append(leaf_hash(leaf))
+
+
+def replay(leaves: Iterable[bytes], frontier: Frontier | None = None) -> Frontier:
+    """Return the right edge after these entries, begun at an earlier one or at the first entry. Raises `EntryInvalid`."""
+    state = Replay(frontier)
+    for leaf in leaves:
+        state.add(leaf)
+    return state.frontier
+
+
+def check(tx: Connection, *, since: int | None = None, log_id: int = ledger.LOG_ID) -> ledger.Head:
+    """Return the head once the rows since the last signed size (or `since`; 0 for all) replay to it, else `LedgerBroken`.
+
+    What start-up does: the head must not be smaller than what was signed, and the signed root must be its beginning.
+    """
+    head = ledger.head(tx, log_id)
+    newest = select(ledger_checkpoint).where(ledger_checkpoint.c.log_id == log_id)
+    signed = tx.execute(newest.order_by(ledger_checkpoint.c.size.desc()).limit(1)).one_or_none()
+    if signed is not None and signed.size > head.size:
+        raise LedgerBroken(f"{signed.size} entries were signed, the database holds {head.size}: an older state of it")
+    size = (signed.size if signed is not None else 0) if since is None else since
+    start = _frontier_at(tx, size, log_id)
+    if signed is not None and size == signed.size and start.root() != signed.root:
+        raise LedgerBroken("the database holds another history than the one that was signed")
+    try:
+        end = replay(_leaves(tx, size, log_id), start)
+    except EntryInvalid as error:
+        raise LedgerBroken("a stored entry cannot stand where it is") from error
+    if (end.size, end.root()) != (head.size, head.root):
+        raise LedgerBroken("the stored entries do not give the head's root")
+    return head
+
+
+def _frontier_at(tx: Connection, size: int, log_id: int) -> Frontier:
+    if size == 0:
+        return Frontier()
+    where = ledger_batch.c.log_id == log_id, ledger_batch.c.size == size
+    row = tx.execute(select(ledger_batch.c.frontier).where(*where)).one_or_none()
+    if row is None:
+        raise LedgerBroken(f"no batch ended at the size {size}")
+    return Frontier.from_bytes(size, row.frontier)
+
+
+def _leaves(tx: Connection, start: int, log_id: int) -> Iterator[bytes]:
+    """Yield stored entries in order, a slice of rows at a time; `LedgerBroken` at a gap or a wrong stored hash."""
+    while True:
+        where = ledger_leaf.c.log_id == log_id, ledger_leaf.c.seq >= start, ledger_leaf.c.seq < start + SLICE
+        rows = tx.execute(select(ledger_leaf).where(*where).order_by(ledger_leaf.c.seq)).all()
+        for row in rows:
+            if row.seq != start or leaf_hash(row.leaf) != row.leaf_hash or row.kind != row.leaf[0]:
+                raise LedgerBroken(f"entry {start} is missing or is not what was hashed")
+            start += 1
+            yield row.leaf
+        if len(rows) < SLICE:
+            return
+
+
+def verify_folder(path: Path, vkeys: Sequence[str] = ()) -> Report:
+    """Check every file of a folder of published files; trusts `vkeys`, or when none are given the folder's own."""
+    return verify(published.folder(path), vkeys)
+
+
+def verify_fetched(fetch: Fetch, vkeys: Sequence[str] = ()) -> Report:
+    """Check everything a published checkpoint reaches; `fetch(path)` gives a file's bytes, None when it is absent."""
+    return verify(Source(fetch), vkeys)
+
+
+def verify(source: Source, vkeys: Sequence[str] = ()) -> Report:
+    """Check published files. Every wrong file is named in the report; `CheckpointInvalid` only for unreadable `vkeys`."""
+    trusted = [checkpoint.parse_vkey(key) for key in vkeys]
+    findings: dict[str, str] = {}
+    keys = _keys(source, trusted, findings)
+    signed, files = _signed(source, keys, findings)
+    if "checkpoint" in findings:
+        return _report(signed, files, findings)
+    state = Replay()
+    walk = Walk(source, signed.size, signed.root, lambda first, entries: _replayed(state, first, entries), findings)
+    walk.run()
+    if state.genesis and state.genesis.get("origin") != signed.origin:
+        findings.setdefault("checkpoint", "signs another log than the one these entries found")
+    if (named := state.genesis.get("vkeys")) and keys and {str(key) for key in keys} != _texts(named):
+        findings.setdefault("vkeys", "are not the keys that the log's first entry names")
+    return _report(signed, files + walk.files, findings, tuple(walk.ahead))
+
+
+def _keys(source: Source, trusted: list[VerifierKey], findings: dict[str, str]) -> list[VerifierKey]:
+    """Return every key the checkpoint must be signed with; a published list that is damaged, or not the trusted one, is a finding."""
+    data = source.read("vkeys")
+    try:
+        found = list(checkpoint.parse_vkeys(data or b""))
+    except CheckpointInvalid as error:
+        findings["vkeys"] = "is missing" if data is None else str(error)
+        return trusted
+    if not set(trusted) <= set(found):
+        findings["vkeys"] = "does not list the keys you trust"
+    return list(dict.fromkeys([*trusted, *found]))
+
+
+def _signed(source: Source, keys: list[VerifierKey], findings: dict[str, str]) -> tuple[Checkpoint, int]:
+    """Return what the checkpoint says and how many files were read to know it."""
+    files = 2 - ("vkeys" in findings and source.read("vkeys") is None)
+    note = source.read("checkpoint")
+    if note is None:
+        findings["checkpoint"] = "is missing"
+        return Checkpoint("", 0, EMPTY_ROOT), files - 1
+    try:
+        return (checkpoint.verify(note, keys) if keys else checkpoint.read(note)[0]), files
+    except CheckpointInvalid as error:
+        findings["checkpoint"] = str(error)
+        return Checkpoint("", 0, EMPTY_ROOT), files
+
+
+def _replayed(state: Replay, first: int, entries: list[bytes]) -> str | None:
+    """Replay one proven bundle; say what is wrong with it. After a gap (a damaged bundle) only forms can be checked."""
+    if first != state.frontier.size:
+        state.frontier = _anywhere(first)
+    try:
+        for leaf in entries:
+            state.add(leaf)
+    except EntryInvalid as error:
+        return str(error)
+    return None
+
+
+def _anywhere(size: int) -> Frontier:
+    """Return a right edge of this size whose hashes mean nothing: the tree itself is proven from above."""
+    return Frontier(size, [EMPTY_ROOT] * size.bit_count())
+
+
+def _texts(named: object) -> set[str]:
+    return {str(each) for each in named} if isinstance(named, list) else set()
+
+
+def _report(signed: Checkpoint, files: int, findings: dict[str, str], ahead: tuple[str, ...] = ()) -> Report:
+    wrong = tuple(Finding(file, what) for file, what in sorted(findings.items()))
+    return Report(signed.origin, signed.size, signed.root, files, wrong, ahead)

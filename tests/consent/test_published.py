@@ -1,0 +1,165 @@
+"""A published folder: one changed byte in any file is found and the file named, whatever the log's size."""
+
+import hashlib
+import random
+from pathlib import Path
+
+import pytest
+
+from consent import audit, checkpoint, ledger_entry, merkle, tiles
+from consent.checkpoint import Checkpoint, Signer
+from consent.ledger_entry import SystemRecord
+from keys import notes
+
+ORIGIN = "id.example.gov/ledger"
+NOW = 1_795_294_800_123_456
+SIGNERS = [Signer.of(ORIGIN, notes.from_seed(alg, bytes(32))) for alg in ("Ed25519", "ML-DSA-44")]
+STRANGER = Signer.of(ORIGIN, notes.from_seed("Ed25519", b"\x01" * 32))
+GENESIS = ledger_entry.system_leaf(
+    SystemRecord("genesis", {"origin": ORIGIN, "vkeys": [str(signer.key) for signer in SIGNERS]}), NOW
+)
+
+
+def entry(i: int) -> bytes:
+    return GENESIS if i == 0 else b"\x01" + hashlib.sha512(i.to_bytes(8, "big")).digest()
+
+
+def publish(folder: Path, *sizes: int, entries=entry) -> None:
+    """Write the files of each size in turn, as a publisher that signed them all would."""
+    leaves = [entries(i) for i in range(max(sizes, default=0))]
+    level = [[merkle.leaf_hash(leaf) for leaf in leaves]]
+    while len(level[-1]) >= 256:
+        below = level[-1]
+        level.append([merkle.root_of(below[i : i + 256]) for i in range(0, len(below) - 255, 256)])
+    for size in sizes:
+        for tile in tiles.for_size(size):
+            path = folder / tile.path
+            first = tile.index * 256
+            part = slice(first, first + tile.width)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            of = tiles.encode_entries(leaves[part]) if tile.level == "entries" else b"".join(level[tile.level][part])
+            path.write_bytes(of)
+        sign(folder, size, merkle.root_of(level[0][:size]))
+    (folder / "vkeys").write_bytes(checkpoint.encode_vkeys(signer.key for signer in SIGNERS))
+
+
+def sign(folder: Path, size: int, root: bytes, signers=SIGNERS) -> None:
+    (folder / "checkpoint").write_bytes(checkpoint.sign(Checkpoint(ORIGIN, size, root), signers, NOW))
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("sizes", [(0,), (1,), (2, 3), (255, 256, 257), (5, 300, 512), (65535, 65536, 65537), (70000,)])
+def test_what_was_published_holds_from_folder_and_from_afar(tmp_path, sizes):
+    publish(tmp_path, *sizes)
+    report = audit.verify_folder(tmp_path)
+    assert report.ok, report.findings
+    assert (report.size, report.origin, report.files) == (sizes[-1], ORIGIN, len(files(tmp_path)))
+    fetched = audit.verify_fetched(lambda path: (tmp_path / path).read_bytes() if (tmp_path / path).exists() else None)
+    assert fetched.ok
+    assert fetched.root == report.root
+
+
+@pytest.mark.parametrize("sizes", [(1,), (2, 5, 9), (3, 200, 257, 300), (100, 256, 600)])
+def test_one_changed_byte_in_any_file_names_that_file(tmp_path, sizes):
+    publish(tmp_path, *sizes)
+    chance = random.Random(1)
+    for path in files(tmp_path):
+        good = path.read_bytes()
+        few = (
+            range(len(good))
+            if len(good) <= 100
+            else sorted({0, 1, len(good) - 1, *chance.sample(range(len(good)), 40)})
+        )
+        for position in few:
+            changed = bytearray(good)
+            changed[position] ^= 1 << chance.randrange(8)
+            path.write_bytes(changed)
+            found = audit.verify_folder(tmp_path).findings
+            assert [finding.file for finding in found] == [path.relative_to(tmp_path).as_posix()], position
+        path.write_bytes(good)
+    assert audit.verify_folder(tmp_path).ok
+
+
+def test_one_changed_byte_in_a_log_of_three_levels_names_the_file(tmp_path):
+    publish(tmp_path, 65_700)
+    chance = random.Random(2)
+    every = files(tmp_path)
+    upper = [path for path in every if "tile/1/" in path.as_posix() or "tile/2/" in path.as_posix()]
+    for path in [*upper, *chance.sample(every, 4)]:
+        good = path.read_bytes()
+        changed = bytearray(good)
+        changed[chance.randrange(len(good))] ^= 0x10
+        path.write_bytes(changed)
+        assert [f.file for f in audit.verify_folder(tmp_path).findings] == [path.relative_to(tmp_path).as_posix()]
+        path.write_bytes(good)
+
+
+@pytest.mark.parametrize("sizes", [(2, 5, 9), (3, 257, 300)])
+def test_a_missing_truncated_or_lengthened_file_is_named(tmp_path, sizes):
+    publish(tmp_path, *sizes)
+    reached = {tile.path for tile in tiles.for_size(sizes[-1])} | {"vkeys", "checkpoint"}
+    for path in files(tmp_path):
+        name, good = path.relative_to(tmp_path).as_posix(), path.read_bytes()
+        for bad in (good[:-1], good + b"\0", b""):
+            path.write_bytes(bad)
+            assert name in {f.file for f in audit.verify_folder(tmp_path).findings}
+        path.unlink()
+        named = {f.file for f in audit.verify_folder(tmp_path).findings}
+        assert (name in named) == (name in reached)
+        path.write_bytes(good)
+
+
+def test_a_stranger_in_the_folder_is_named(tmp_path):
+    publish(tmp_path, 3)
+    (tmp_path / "tile" / "notes.txt").write_text("hello")
+    assert [f.file for f in audit.verify_folder(tmp_path).findings] == ["tile/notes.txt"]
+
+
+def test_files_of_a_size_not_signed_yet_are_ahead_and_not_wrong(tmp_path):
+    publish(tmp_path, 3, 7)
+    sign(tmp_path, 3, merkle.root_of([merkle.leaf_hash(entry(i)) for i in range(3)]))
+    report = audit.verify_folder(tmp_path)
+    assert report.ok
+    assert sorted(report.ahead) == ["tile/0/000.p/7", "tile/entries/000.p/7"]
+    bundle = tmp_path / "tile/entries/000.p/7"
+    bundle.write_bytes(bundle.read_bytes().replace(b"genesis", b"Genesis"))
+    assert [f.file for f in audit.verify_folder(tmp_path).findings] == ["tile/entries/000.p/7"]
+
+
+def test_a_log_rewritten_below_a_genuine_checkpoint_is_found(tmp_path):
+    publish(tmp_path, 300)
+    note = (tmp_path / "checkpoint").read_bytes()
+    publish(tmp_path, 300, entries=lambda i: entry(i if i != 7 else 1_000_007))
+    (tmp_path / "checkpoint").write_bytes(note)
+    assert not audit.verify_folder(tmp_path).ok
+
+
+def test_a_log_signed_by_a_stranger_fails_against_the_key_one_trusts(tmp_path):
+    publish(tmp_path, 3)
+    assert {f.file for f in audit.verify_folder(tmp_path, [str(STRANGER.key)]).findings} == {"checkpoint", "vkeys"}
+    assert audit.verify_folder(tmp_path, [str(SIGNERS[0].key)]).ok
+
+
+def test_keys_that_the_first_entry_does_not_name_are_found(tmp_path):
+    publish(tmp_path, 3)
+    sign(tmp_path, 3, merkle.root_of([merkle.leaf_hash(entry(i)) for i in range(3)]), [STRANGER])
+    (tmp_path / "vkeys").write_bytes(checkpoint.encode_vkeys([STRANGER.key]))
+    assert [f.file for f in audit.verify_folder(tmp_path).findings] == ["vkeys"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "at"),
+    [
+        (lambda i: entry(i) if i != 5 else entry(4), "a tag twice"),
+        (lambda i: entry(i) if i != 5 else entry(5)[:-1], "an event of 64 bytes"),
+        (lambda i: entry(i) if i != 5 else b"\x02{ }", "a system record that is not canonical"),
+        (lambda i: entry(i) if i != 5 else b"\x03" + bytes(64), "an unknown kind"),
+        (lambda i: entry(i + 1), "a first entry that founds nothing"),
+    ],
+)
+def test_entries_that_were_signed_but_cannot_stand_are_found(tmp_path, wrong, at):
+    publish(tmp_path, 9, entries=wrong)
+    assert [f.file for f in audit.verify_folder(tmp_path).findings] == ["tile/entries/000.p/9"]
