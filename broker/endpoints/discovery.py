@@ -70,8 +70,8 @@ def scopes_of(uses: Uses) -> tuple[str, ...]:
 
 def _anonymous() -> dict[str, Any]:
     """Whether a wallet may redeem an offer without being a registered client (OpenID4VCI 1.0 §12.3)."""
-    offered = [grant for name, grant in token.GRANTS.items() if name.endswith(":pre-authorized_code")]
-    return {"pre-authorized_grant_anonymous_access_supported": any(g.anonymous for g in offered)} if offered else {}
+    offer = token.GRANTS.get(token.PRE_AUTHORIZED_CODE)
+    return {} if offer is None else {"pre-authorized_grant_anonymous_access_supported": offer.anonymous}
 
 
 @lru_cache(maxsize=4)

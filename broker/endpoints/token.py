@@ -25,12 +25,13 @@ from broker.clients import authentication
 from broker.clients.authentication import AuthenticatedClient
 from broker.database import Tx
 from broker.errors import Wire
-from broker.grants import authorization_code
+from broker.grants import authorization_code, pre_authorized_code
 from broker.tokens import dpop, replay
 from broker.tokens.dpop import VerifiedProof
 from broker.tokens.token_request import TokenRequest
 
 PATH = "/token"
+PRE_AUTHORIZED_CODE = "urn:ietf:params:oauth:grant-type:pre-authorized_code"  # OpenID4VCI 1.0 §6.1
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Grant:
 # fmt: off
 GRANTS: dict[str, Grant] = {
     "authorization_code": Grant(authorization_code.gather, authorization_code.act, authorization_code.ANONYMOUS),
+    PRE_AUTHORIZED_CODE:  Grant(pre_authorized_code.gather, pre_authorized_code.act, pre_authorized_code.ANONYMOUS),
 }
 # fmt: on
 

@@ -9,6 +9,7 @@ from broker.authorization.request import AuthorizationRequest
 from broker.clients.registry import Client
 from broker.database import Tx
 from broker.errors import Wire
+from broker.people import people
 from broker.sign_in import subject
 from broker.tokens import access_token, id_token
 from broker.tokens.token_request import TokenRequest
@@ -45,13 +46,13 @@ async def gather(asked: TokenRequest) -> Facts:
         raise Wire("invalid_request", "code is required")
     with asked.database.read() as tx:
         found = journey.redeemable(tx, asked.vault, asked.parameters["code"], asked.now)
-        keys = asked.vault.person(tx, found.person_id) if isinstance(found, journey.Redeemable) else None
+        pairwise = _pairwise_key(tx, asked.vault, found)
     if isinstance(found, journey.Spent) and found.client_id == client.client_id:
         return Facts(found, asked.vault)
-    if not isinstance(found, journey.Redeemable) or keys is None:
+    if not isinstance(found, journey.Redeemable) or pairwise is None:
         raise Wire("invalid_grant", "the code is unknown or too old")
     _check_bound(asked, found.journey.request, client)
-    return _signed(asked, found, client, subject.pairwise(keys.pairwise, client.pairwise_sector))
+    return _signed(asked, found, client, subject.pairwise(pairwise, client.pairwise_sector))
 
 
 def act(tx: Tx, facts: Facts, now: int) -> dict[str, Any] | Refusal:
@@ -61,10 +62,23 @@ def act(tx: Tx, facts: Facts, now: int) -> dict[str, Any] | Refusal:
     given = permission.get(tx, facts.code.permission_id)
     if given is None or given.standing(now) != "live":
         return Refusal("invalid_grant", "the person ended this permission")
+    person = people.by_id(tx, facts.code.person_id)
+    if person is None or person.disabled:
+        return Refusal("invalid_grant", "the code is unknown or too old")
     refused = journey.spend(
         tx, facts.vault, facts.code, access_token=facts.access_token, now=now, expires=facts.expires
     )
     return facts.body if refused is None else refused
+
+
+def _pairwise_key(tx: Tx, vault: Vault, found: journey.Redeemable | journey.Spent | None) -> bytes | None:
+    """The person's key for subject identifiers; none for a person who was erased."""
+    if not isinstance(found, journey.Redeemable):
+        return None
+    try:
+        return vault.person(tx, found.person_id).pairwise
+    except keys_errors.NoSuchKey:
+        return None
 
 
 def _check_bound(asked: TokenRequest, request: AuthorizationRequest, client: Client) -> None:
