@@ -1,0 +1,263 @@
+"""The command line `semel`: exit status 0 good, 1 found wrong, 2 used wrong; `--json` on every command that prints."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.engine import make_url
+
+from broker import demo as whole_demo
+from broker import installation, ledger_files, personas, serve, terminal
+from broker.clients.registry import BadClient, Registry
+from broker.database import Database, Tx
+from broker.egress import Egress
+from broker.migrations import history
+from broker.routes import ROUTES
+from broker.settings import Settings
+from broker.tables import install
+from consent import errors as consent_errors
+from keys import errors as keys_errors
+from keys.sources import sealed
+
+WRONG = 1
+
+cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="A once-only identity and consent broker.")
+groups = {
+    "db": "The database's schema.",
+    "keys": "Signing keys.",
+    "clients": "The agencies' services.",
+    "personas": "People of the demo and the sandbox.",
+    "config": "The settings in force.",
+    "ledger": "The published ledger: verify, export, checkpoint.",
+}
+db, keys, clients, people, config, ledger = (typer.Typer(no_args_is_help=True, help=text) for text in groups.values())
+for _name, _group in zip(groups, (db, keys, clients, people, config, ledger), strict=True):
+    cli.add_typer(_group, name=_name)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+MENDABLE = (
+    installation.NotReady,
+    installation.AlreadyInstalled,
+    installation.Served,
+    whole_demo.DemoFailed,
+    BadClient,
+    ledger_files.Unreachable,
+    consent_errors.ConsentError,
+    keys_errors.KeysError,
+)
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is one line on standard error, not a traceback."""
+    try:
+        cli()
+    except MENDABLE as problem:
+        terminal.misused(str(problem))
+    except ValidationError as problem:
+        terminal.misused("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()))
+
+
+@cli.command()
+def demo(
+    port: Annotated[int, typer.Option(help="The broker's port; the next three are taken too.")] = 8000,
+    data: Annotated[Path, typer.Option(help="Where everything is kept.")] = Path("data/demo"),
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Run everything on this machine: sample registers, two reference agencies, the broker. Ctrl-C stops all of it."""
+    source = Settings(mode="demo").config_dir.resolve()
+    plan = whole_demo.Plan(port, data.resolve())
+    with terminal.progress(quiet=as_json) as progress:
+        whole_demo.run(
+            plan, source=source, announce=terminal.print_json if as_json else terminal.tell_demo, progress=progress
+        )
+
+
+@cli.command()
+def init() -> None:
+    """Make the tables, the first keys and the ledger, and write the issuer into the database: once."""
+    settings = Settings()
+    with terminal.progress(quiet=False) as progress, installation.claim(settings):
+        enrolled = installation.create(settings, _now(), progress=progress)
+    terminal.out.print(f"Initialised for {settings.issuer} (mode {settings.mode}, {enrolled} personas).")
+
+
+@cli.command(name="serve")
+def serve_command(
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes; SQLite allows one.")] = 1,
+) -> None:
+    """Serve; refuses an installation that was never initialised or stands at another version."""
+    serve.run(Settings(), host=host, port=port, workers=workers)
+
+
+@cli.command()
+def routes(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Every URL: how it runs and the text that defines it."""
+    rows = [{"method": r.method, "path": r.path, "runs": r.runs, "speaks": r.speaks, "spec": r.spec} for r in ROUTES]
+    terminal.show(rows, as_json=as_json)
+
+
+@db.command("status")
+def db_status(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Where the database stands; exit status 1 when it is not at this version."""
+    settings = Settings()
+    with _reading(settings) as tx:
+        revision, newest = history.current(tx), history.newest()
+        issuer = tx.execute(select(install.c.issuer)).scalar_one_or_none() if revision else None
+    terminal.show([{"revision": revision, "newest": newest, "issuer": issuer}], as_json=as_json)
+    if revision != newest:
+        raise typer.Exit(WRONG)
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database to this version."""
+    settings = Settings()
+    with installation.claim(settings):
+        database = Database.open(settings.database)
+        try:
+            with database.write() as tx:
+                if history.current(tx) is None:
+                    raise installation.NotReady("this database was never initialised: run `semel init` first")
+                history.upgrade(tx)
+        finally:
+            database.close()
+    terminal.out.print(f"The database is at {history.newest()}.")
+
+
+@keys.command("list")
+def keys_list(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Every signing key with its stage; never a private part."""
+    with _reading(Settings()) as tx:
+        rows = [
+            {"kid": k.kid, "alg": k.alg, "purpose": k.purpose, "stage": k.stage, "since": _time(k.staged)}
+            for k in sealed.listed(tx)
+        ]
+    terminal.show(rows, as_json=as_json)
+
+
+@clients.command("list")
+def clients_list(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Every client with its name and where it may be sent back to."""
+    registered = Registry.load(Settings().config_dir, Egress()).all()
+    rows = [
+        {
+            "client_id": c.client_id,
+            "name": c.client_name,
+            "redirect_uris": list(c.redirect_uris),
+            "disabled": c.disabled,
+        }
+        for c in registered
+    ]
+    terminal.show(rows, as_json=as_json)
+
+
+@clients.command("show")
+def clients_show(client_id: str, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """One client as it is registered (RFC 7591 names)."""
+    found = Registry.load(Settings().config_dir, Egress()).get(client_id)
+    if found is None:
+        terminal.misused(f"there is no client {client_id}")
+    members = {name: value for name, value in found.model_dump(mode="json").items() if value not in (None, (), [], {})}
+    if as_json:
+        terminal.print_json(members)
+    else:
+        terminal.show([{"member": name, "value": value} for name, value in members.items()], as_json=False)
+
+
+@people.command("list")
+def personas_list(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """The personas and what they sign in with; only outside production."""
+    settings = Settings()
+    if settings.mode == "production":
+        terminal.misused("there are no personas in production")
+    rows = [
+        {"id": p.id, "username": p.username, "password": p.password, "totp_secret": p.totp_secret}
+        for p in personas.load(settings.config_dir)
+    ]
+    terminal.show(rows, as_json=as_json)
+
+
+@config.command("show")
+def config_show(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """The settings in force; secrets are masked."""
+    settings = Settings()
+    values = settings.model_dump(mode="json")
+    if values["key_encryption_key"]:
+        values["key_encryption_key"] = "********"
+    values["database_url"] = make_url(settings.database).render_as_string(hide_password=True)
+    given = settings.model_fields_set
+    rows = [
+        {"setting": f"SEMEL_{name.upper()}", "value": value, "from": "environment" if name in given else "default"}
+        for name, value in values.items()
+    ]
+    terminal.show(rows, as_json=as_json)
+
+
+@ledger.command("verify")
+def ledger_verify(
+    source: Annotated[str, typer.Argument(help="A published ledger's URL, or a folder with its files.")],
+    vkey: Annotated[
+        list[str] | None, typer.Option(help="A verifier key to trust instead of the published ones.")
+    ] = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Check signatures, tiles and entries; needs no database. Exit status 1 names every file that is wrong."""
+    report = ledger_files.verify(source, vkey or [])
+    terminal.show([{"file": f.file, "finding": f.what} for f in report.findings], as_json=as_json, title="Wrong")
+    if not as_json:
+        terminal.out.print(f"{report.origin}: {report.size} entries, {report.files} files read.")
+    if report.findings:
+        raise typer.Exit(WRONG)
+
+
+@ledger.command("checkpoint")
+def ledger_checkpoint() -> None:
+    """The newest checkpoint that this installation has published, as it is signed."""
+    published = Settings().ledger_dir / "checkpoint"
+    if not published.exists():
+        terminal.misused("nothing is published yet")
+    terminal.out.out(published.read_text("utf-8"), end="", highlight=False)
+
+
+@ledger.command("export")
+def ledger_export(target: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")]) -> None:
+    """Copy everything this installation has published into a folder, and check the copy."""
+    published = Settings().ledger_dir
+    if target.exists() or not published.is_dir():
+        terminal.misused(f"{target} exists already" if target.exists() else "nothing is published yet")
+    shutil.copytree(published, target)
+    ledger_verify(str(target))
+
+
+@contextmanager
+def _reading(settings: Settings) -> Iterator[Tx]:
+    database = Database.open(settings.database)
+    try:
+        with database.read() as tx:
+            yield tx
+    finally:
+        database.close()
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def _time(micros: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(micros // 1_000_000))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""An installation: what `semel init` makes, once, and what a server checks before it serves.
+
+Creating is a separate act from serving, so that a wrong database URL cannot quietly begin a second, empty ledger.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import insert, select
+
+from broker import personas
+from broker.database import Database, Tx
+from broker.migrations import history
+from broker.settings import Settings
+from broker.tables import install
+from consent import checkpoint, ledger
+from keys import vault
+from keys.keyring import RootKeyring
+from keys.sources import sealed
+
+
+class NotReady(Exception):
+    """This installation cannot be served; the message says what is missing and which command mends it."""
+
+
+class Served(Exception):
+    """This SQLite installation is being served, and only its server may write."""
+
+
+class AlreadyInstalled(Exception):
+    """`semel init` was run before on this database."""
+
+
+def create(settings: Settings, now: int, *, progress: Callable[[str, int, int], None] = lambda *_: None) -> int:
+    """Make tables, first keys and the ledger, write the issuer, and in demo and sandbox enrol the personas.
+
+    All in one transaction: an interrupted `init` leaves nothing behind. `now` in microseconds; `progress(what, done, of)`
+    is called as personas are enrolled. Returns how many there are. Raises `AlreadyInstalled`, `NotReady`.
+    """
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    roots = root_keyring(settings)
+    keys = vault.Vault(settings.person_keys)
+    people = [] if settings.mode == "production" else personas.load(settings.config_dir)
+    digests = personas.digest_passwords(people, lambda done: progress("Enrolling personas", done, len(people)))
+    database = Database.open(settings.database)
+    try:
+        with database.write() as tx:
+            if history.current(tx) is not None:
+                raise AlreadyInstalled("this database has been initialised before")
+            history.upgrade(tx)
+            _first_keys(tx, roots, now)
+            keys.create_stream(tx, vault.OPERATOR_STREAM, now)
+            origin = settings.ledger_origin
+            ledger.create(tx, ledger.LOG_ID, origin, now, vkeys=_verifier_keys(tx, roots, origin))
+            personas.enrol_all(tx, keys, roots, digests, now)
+            tx.execute(insert(install).values(only=1, issuer=settings.issuer, created=now))
+    finally:
+        database.close()
+    return len(people)
+
+
+@contextmanager
+def claim(settings: Settings) -> Iterator[None]:
+    """Be the one process that writes to a SQLite installation, until the end of the block; PostgreSQL needs no claim.
+
+    The kernel lets go of the claim when the process dies. Raises `Served` when another process holds it.
+    """
+    if not settings.database.startswith("sqlite"):
+        yield
+        return
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (settings.data_dir / "served.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Served("this installation is being served: stop the server first") from None
+        yield
+
+
+def root_keyring(settings: Settings) -> RootKeyring:
+    """The root keyring; in demo and sandbox one is made when there is none. Production raises `NotReady` instead."""
+    try:
+        return RootKeyring.parse(settings.root_keyring_text())
+    except FileNotFoundError:
+        if settings.mode == "production":
+            raise NotReady(
+                "SEMEL_KEY_ENCRYPTION_KEY or SEMEL_KEY_ENCRYPTION_KEY_FILE must be set in production"
+            ) from None
+    made = RootKeyring.generate()
+    _write_secret(settings.data_dir / "key-encryption-key", made.text())
+    return made
+
+
+def _first_keys(tx: Tx, roots: RootKeyring, now: int) -> None:
+    signing, publishing = roots.ring("signing"), roots.ring("ledger")
+    sealed.generate(tx, signing, alg="ES256", purpose="token", stage="signing", now=now)
+    sealed.generate(tx, signing, alg="ES256", purpose="credential", stage="signing", now=now)
+    sealed.generate(tx, publishing, alg="Ed25519", purpose="ledger", stage="signing", now=now)
+    sealed.generate(tx, publishing, alg="ML-DSA-44", purpose="ledger", stage="signing", now=now)
+
+
+def _verifier_keys(tx: Tx, roots: RootKeyring, origin: str) -> list[str]:
+    loaded = sealed.load(tx, roots.ring("ledger"), ["ledger"])
+    return [str(signer.key) for signer in checkpoint.signers_of(origin, loaded.keys)]
+
+
+def check(tx: Tx, issuer: str) -> None:
+    """Return when the database was made by `semel init`, for this issuer, and is at this version; raises `NotReady`."""
+    revision = history.current(tx)
+    if revision is None:
+        raise NotReady("this database was never initialised: run `semel init` first")
+    if revision != history.newest():
+        raise NotReady("this database is at another version: run `semel db upgrade` first")
+    made_for = tx.execute(select(install.c.issuer)).scalar_one_or_none()
+    if made_for != issuer:
+        raise NotReady(f"this database was made for the issuer {made_for}, not for {issuer}")
+
+
+def is_made(settings: Settings) -> bool:
+    """Whether `semel init` has been run on this database."""
+    database = Database.open(settings.database)
+    try:
+        with database.write() as tx:
+            return history.current(tx) is not None
+    finally:
+        database.close()
+
+
+def _write_secret(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)

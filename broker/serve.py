@@ -1,0 +1,117 @@
+"""`semel serve`: granian and its workers, the publisher beside them, and a death pact between parent and children.
+
+On SQLite there is one worker and the publisher is a part of it; on PostgreSQL the publisher is a process of its own, the only
+one that loads the ledger's signing keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from broker import app, installation, telemetry
+from broker.database import Database
+from broker.settings import Settings
+
+PR_SET_PDEATHSIG = 1
+RESTART_SECONDS = 1.0
+
+_claimed = ExitStack()  # what this process holds until it dies
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent dies, however the parent dies (prctl(2))."""
+    parent = os.getppid()
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != parent:  # it died before the kernel was asked
+        os._exit(1)
+
+
+def worker() -> Any:
+    """Build the application in a worker process, from the environment it inherited."""
+    die_with_parent()
+    settings = Settings()
+    _claimed.enter_context(installation.claim(settings))
+    return app.create_app(settings)
+
+
+def publish() -> None:
+    """Publish the ledger until killed: the publisher's own process."""
+    die_with_parent()
+    telemetry.configure()
+    settings = Settings()
+    database = Database.open(settings.database)
+    publisher = app.publisher(settings, database, installation.root_keyring(settings), app.clock)
+    asyncio.run(publisher.run(settings.checkpoint_seconds))
+
+
+def run(settings: Settings, *, host: str, port: int, workers: int) -> None:
+    """Serve until SIGTERM or Ctrl-C; a process that dies is started again. Raises `NotReady` before a socket is opened.
+
+    SQLite has one writing connection, so one worker whatever was asked.
+    """
+    database = Database.open(settings.database)
+    try:
+        with database.write() as tx:
+            installation.check(tx, settings.issuer)
+    finally:
+        database.close()
+    alone = database.dialect == "sqlite"
+    with _publishing(needed=not alone):
+        Granian(
+            "broker.serve:worker",
+            factory=True,
+            address=host,
+            port=port,
+            workers=1 if alone else workers,
+            interface=Interfaces.ASGI,
+            respawn_failed_workers=True,
+            respawn_interval=0.5,
+            workers_kill_timeout=5,
+            websockets=False,
+            log_level=LogLevels.warning,
+        ).serve()
+
+
+@contextmanager
+def _publishing(*, needed: bool) -> Iterator[None]:
+    """Keep a publisher running, in a process of its own, until the end of the block."""
+    if not needed:
+        yield
+        return
+    ended, running = threading.Event(), threading.Event()
+    current: list[subprocess.Popen[bytes]] = []
+
+    def keep() -> None:
+        while not ended.is_set():
+            current[:] = [subprocess.Popen([sys.executable, "-m", "broker.serve"])]  # noqa: S603 - this very module
+            running.set()
+            current[0].wait()
+            ended.wait(RESTART_SECONDS)
+
+    thread = threading.Thread(target=keep, name="publisher", daemon=True)
+    thread.start()
+    try:
+        running.wait()
+        yield
+    finally:
+        ended.set()
+        current[0].terminate()
+        thread.join(RESTART_SECONDS * 5)
+
+
+if __name__ == "__main__":
+    publish()
