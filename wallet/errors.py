@@ -5,7 +5,11 @@ The names follow the outcomes of OpenID for Verifiable Credential Issuance 1.0 Â
 
 
 class WalletError(Exception):
-    """Root of every error this package raises on purpose; its text is a fixed sentence for a developer."""
+    """Root of every error this package raises on purpose; `description` is a fixed sentence that may be sent to a wallet."""
+
+    def __init__(self, description: str = "") -> None:
+        super().__init__(description)
+        self.description = description
 
 
 class InvalidCredentialType(WalletError):

@@ -6,7 +6,7 @@ until it would have expired anyway. Form: base64url(01 ‖ u64 microseconds ‖ 
 
 import secrets
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from keys import base64url, opaque
@@ -49,6 +49,12 @@ def spend(tx: Connection, nonce: str, *, expires: int) -> None:
     insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     row = {"nonce_hash": opaque.digest(nonce), "expires": expires}
     if tx.execute(insert(used_nonce).values(row).on_conflict_do_nothing()).rowcount != 1:
+        raise InvalidNonce("the nonce was already used")
+
+
+def unspent(tx: Connection, nonce: str) -> None:
+    """Return when a nonce was not used so far; raises `InvalidNonce` otherwise. Only `spend` decides a race."""
+    if tx.execute(select(used_nonce.c.expires).where(used_nonce.c.nonce_hash == opaque.digest(nonce))).first():
         raise InvalidNonce("the nonce was already used")
 
 

@@ -68,6 +68,7 @@ def make(
     *,
     permission_id: str,
     configuration: str,
+    lookup: bytes,
     held: Mapping[str, Any],
     data_key: bytes,
     now: int,
@@ -75,7 +76,7 @@ def make(
 ) -> None:
     """Store a new offer under the permission it hangs on. `held` says whose it is; `data_key` is that person's.
 
-    `now` and `expires` in microseconds.
+    `lookup` is the permission's: a code by which only that person's key finds the offer. `now`, `expires` in microseconds.
     """
     offer_id = opaque.token()
     code, day = code_of(offer_id), _day(now)
@@ -84,6 +85,7 @@ def make(
         insert(table).values(
             permission_id=permission_id,
             configuration=configuration,
+            lookup=lookup,
             offer_hash=opaque.digest(offer_id),
             code_hash=opaque.digest(code),
             page_box=sealing.encrypt(data_key, offer_id.encode(), _context(permission_id)),
@@ -94,6 +96,22 @@ def make(
             expires=expires,
         )
     )
+
+
+def waiting(tx: Connection, lookup: bytes, *, now: int) -> str | None:
+    """Return the permission of the newest offer under a lookup that can still be taken up, or None."""
+    row = tx.execute(
+        select(table.c.permission_id)
+        .where(
+            table.c.lookup == lookup,
+            table.c.state.in_(("made", "coded")),
+            table.c.attempts < ATTEMPTS,
+            table.c.expires > now,
+        )
+        .order_by(table.c.expires.desc())
+        .limit(1)
+    ).first()
+    return row.permission_id if row is not None else None
 
 
 def for_person(tx: Connection, permission_id: str, data_key: bytes, *, now: int) -> tuple[Offer, str] | None:

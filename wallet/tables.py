@@ -14,6 +14,7 @@ credential_offer = Table(
     metadata,
     Column("permission_id", Text, primary_key=True),  # one permission, one offer
     Column("configuration", Text, nullable=False),
+    Column("lookup", LargeBinary, nullable=False, index=True),  # finds a person's own waiting offer; the permission's
     Column("offer_hash", LargeBinary, nullable=False, unique=True),
     Column("code_hash", LargeBinary, nullable=False, unique=True),
     Column("page_box", LargeBinary, nullable=False),  # the offer's id, for the person's own pages: their data key

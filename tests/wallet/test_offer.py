@@ -37,7 +37,7 @@ def pepper() -> SealingRing:
 def offer_id(database: Database, vault: Vault, now: int) -> str:
     with database.write() as tx:
         offer.make(
-            tx, vault, permission_id="p-1", configuration="residence", held=HELD, data_key=DATA_KEY,
+            tx, vault, permission_id="p-1", configuration="residence", lookup=b"l", held=HELD, data_key=DATA_KEY,
             now=now, expires=now + 600 * SECOND,
         )  # fmt: skip
         found = offer.for_person(tx, "p-1", DATA_KEY, now=now)
@@ -162,6 +162,15 @@ def test_issued_once(database: Database, vault: Vault, coded: tuple[str, str], n
         offer.redeem(tx, vault, coded[0], HELD, access_token="t" * 40, now=now, expires=now + 300 * SECOND)
         assert offer.issued(tx, "p-1", now=now)
         assert not offer.issued(tx, "p-1", now=now)
+
+
+def test_a_waiting_offer_is_found_again(database: Database, coded: tuple[str, str], vault: Vault, now: int) -> None:
+    with database.write() as tx:
+        assert offer.waiting(tx, b"l", now=now) == "p-1"
+        assert offer.waiting(tx, b"m", now=now) is None
+        assert offer.waiting(tx, b"l", now=now + 600 * SECOND) is None
+        offer.redeem(tx, vault, coded[0], HELD, access_token="t" * 40, now=now, expires=now + 300 * SECOND)
+        assert offer.waiting(tx, b"l", now=now) is None
 
 
 def test_swept_when_over(database: Database, offer_id: str, now: int) -> None:
