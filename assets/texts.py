@@ -49,8 +49,8 @@ def update(language: str) -> list[str]:
     return [str(message.id) for message in compiled if message.id and not all(_strings(message.string))]
 
 
-def _strings(given: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+def _strings(given: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given or ("",))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,13 @@
 """A context for every state of every citizen template, in the shapes of `contexts.md`."""
 
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+from consent import catalogue, intended_use, notice
+from consent.request import DataRequest, RequestedItem
+
+CONFIG = Path(__file__).parents[3] / "openid-config"
 
 NOW = 1_773_500_000_000_000
 NEVER = "Al-Hasan & <script>alert(1)</script>"
@@ -20,58 +27,70 @@ def row(item: str, label: str, *lines: str, required: bool = True, **more: Any) 
         "required": required,
         "stale": False,
         "help": None,
-        **more,
-    }
+    } | more
 
 
-ROWS = [
-    row("identity.given_name", "Given names", "Maria Sofia"),
-    row("identity.family_name", "Family name", "O’Neill Lindqvist"),
-    row("identity.birth_date", "Date of birth", "14 March 1988", as_of=None),
-    row("address.registered", "Registered address", "Storgatan 12", "903 26 Norr", reason="To know where you live"),
-    row("address.municipality", "Municipality", "Norr"),
-    row("family.custody", "Children in your custody", "Elsa Lindqvist, born 2019", "Nils Lindqvist, born 2022"),
-    row("income.taxable_band", "Taxable income of last year", "20,000 to 30,000", source="Tax agency"),
-    row("contact.iban", "Bank account", "NR91 1000 0000 0123 4567", required=False, source="Tax agency"),
-    row("contact.email", "E-mail address", "maria@example.org", required=False, source="Your account", as_of=None),
+VALUES: dict[str, tuple[str, ...]] = {
+    "identity.given_name": ("Maria Sofia",),
+    "identity.family_name": ("O'Neill Lindqvist",),
+    "identity.birth_date": ("14 March 1988",),
+    "address.registered": ("Storgatan 12", "903 26 Norr"),
+    "address.municipality": ("Norr",),
+    "family.custody": ("Elsa Lindqvist, 2019", "نيلس ليندكفيست، 2022"),
+    "income.taxable_band": ("20,000 to 30,000",),
+    "contact.iban": ("NR91 1000 0000 0123 4567",),
+    "contact.email": ("maria@example.org",),
+}
+DOWN: dict[str, dict[str, Any]] = {
+    "identity.given_name": {"lines": [NEVER]},
+    "address.registered": {"lines": [LONG, "903 26 Norr"], "as_of": "1988-03", "stale": True},
+    "address.municipality": {"status": "withheld"},
+    "family.custody": {"status": "not_held"},
+    "income.taxable_band": {"status": "source_unavailable"},
+    "contact.iban": {"status": "source_unavailable"},
+    "contact.email": {"checked": True},
+}
+DURATIONS = [
+    {"value": "90", "until": "2026-06-14", "checked": True},
+    {"value": "365", "until": "2027-03-14", "checked": False},
 ]
-DOWN = [
-    row("identity.given_name", "Given names", NEVER),
-    row("address.registered", "Registered address", LONG, "903 26 Norr", "Norr", as_of="1988-03", stale=True),
-    row("address.municipality", "Municipality", status="withheld"),
-    row("family.custody", "Children in your custody", status="not_held"),
-    row("income.taxable_band", "Taxable income of last year", status="source_unavailable", source="Tax agency"),
-    row("contact.iban", "Bank account", status="source_unavailable", required=False, source="Tax agency"),
-    row("contact.email", "E-mail address", "maria@example.org", required=False, source="Your account", checked=True),
-]
 
 
-def notice(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "blocks": [
-            {"kind": "who", "text": "The city has registered this use with us. We checked who they are."},
-            {"kind": "why", "text": "To decide whether you get the childcare allowance, and how much."},
-            {"kind": "basis", "text": "Your agreement, under article 6 of the Childcare Act."},
-            {"kind": "items", "text": "Fetched for you a moment ago.", "items": [r["id"] for r in rows if r["required"]]},
-            {"kind": "optional", "text": "", "items": [r["id"] for r in rows if not r["required"]]},
-            {"kind": "until", "text": "For one year, to check once a year whether anything changed."},
-            {"kind": "consequence", "text": "Nothing changes for you. You fill in the form by hand."},
-            {"kind": "alternative", "text": "On paper, at the city hall.", "link": "https://norr.example/paper"},
-        ]
-    }
+@cache
+def declared() -> tuple[catalogue.Catalogue, intended_use.Uses]:
+    return catalogue.load(CONFIG), intended_use.load(CONFIG)
 
 
-def asking(rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+def asking(language: str, changed: dict[str, dict[str, Any]] | None = None, **more: Any) -> dict[str, Any]:
+    """The consent page of the real childcare use, with made-up values."""
+    known, uses = declared()
+    use = uses.get("norr.childcare-allowance")
+    items = tuple(RequestedItem(item.id, item.required) for item in use.items)
+    text = notice.build(use, DataRequest(use.id, use.version, items, use.kind), known, language)
+    rows = []
+    for item in use.items:
+        attribute = known.attribute(item.id)
+        rows.append(
+            row(
+                item.id,
+                attribute.labels[language],
+                *VALUES.get(item.id, ("?",)),
+                required=item.required,
+                source=known.register(attribute.source, language),
+                reason=text.item(item.id).note,
+                **(changed or {}).get(item.id, {}),
+            )
+        )
     return {
         "form_token": "7f" * 32,
         "signed_in": True,
         "action": "/i/abc/consent",
         "shown": "ab" * 32,
-        "service": SERVICE,
-        "notice": notice(rows),
+        "service": intended_use.describe(use, language),
+        "notice": notice.page(text),
         "rows": rows,
         "differences": [],
-        "durations": None,
+        "durations": DURATIONS,
         "error": None,
         **more,
     }
@@ -93,7 +112,14 @@ PERMISSION = {
     "uses": 2,
 }
 ENDED = {**PERMISSION, "state": "withdrawn", "ended_at": NOW + 7_200_000_000, "uses": 1}
-ONCE = {**PERMISSION, "title": "Building permit", "kind": "once", "state": "exhausted", "ended_at": NOW, "valid_to": None}
+ONCE = {
+    **PERMISSION,
+    "title": "Building permit",
+    "kind": "once",
+    "state": "exhausted",
+    "ended_at": NOW,
+    "valid_to": None,
+}
 
 
 def event(kind: str, seq: int, **more: Any) -> dict[str, Any]:
@@ -145,7 +171,7 @@ SIGNING_IN = {"form_token": "7f" * 32, "action": "/sign-in", "service": None, "u
 CODE = {"form_token": "7f" * 32, "action": "/sign-in/code", "service": SERVICE, "error": None}
 WALLET = {**FORM, "document": DOCUMENT, "back_href": "/account/documents", "error": None}
 
-SAMPLES: list[tuple[str, str, dict[str, Any]]] = [
+PLAIN: list[tuple[str, str, dict[str, Any]]] = [
     ("home", "home.html", {}),
     ("home-signed-in", "home.html", {"signed_in": True}),
     ("sign-in", "sign_in.html", SIGNING_IN),
@@ -155,41 +181,82 @@ SAMPLES: list[tuple[str, str, dict[str, Any]]] = [
     ("sign-in-too-many", "sign_in.html", {**SIGNING_IN, "error": "too_many", "minutes": 11}),
     ("sign-in-stale", "sign_in.html", {**SIGNING_IN, "error": "stale_form"}),
     ("code", "one_time_code.html", CODE),
-    *[(f"code-{e}", "one_time_code.html", {**CODE, "error": e, "minutes": 2}) for e in ("missing", "wrong", "used", "too_many")],
-    ("consent", "consent.html", asking(ROWS)),
-    ("consent-down", "consent.html", asking(DOWN)),
-    (
-        "consent-changed",
-        "consent.html",
-        asking(
-            ROWS,
-            error="changed",
-            differences=["address.registered", "contact.email"],
-            durations=[
-                {"value": "once", "until": None, "checked": True},
-                {"value": "year", "until": "2027-03-14", "checked": False},
-            ],
-        ),
-    ),
-    ("consent-choose", "consent.html", asking(ROWS, error="choose")),
-    ("receipt", "receipt.html", {**FORM, "action": "/i/abc/done", "service": SERVICE, "receipt": RECEIPT, "permission_href": PERMISSION["href"]}),
     *[
-        (f"already-{outcome}", "already.html", {"outcome": outcome, "service": SERVICE, "at": NOW, "continue_href": "/i/abc/done"})
+        (f"code-{e}", "one_time_code.html", {**CODE, "error": e, "minutes": 2})
+        for e in ("missing", "wrong", "used", "too_many")
+    ],
+    (
+        "receipt",
+        "receipt.html",
+        {
+            **FORM,
+            "action": "/i/abc/done",
+            "service": SERVICE,
+            "receipt": RECEIPT,
+            "permission_href": PERMISSION["href"],
+        },
+    ),
+    *[
+        (
+            f"already-{outcome}",
+            "already.html",
+            {"outcome": outcome, "service": SERVICE, "at": NOW, "continue_href": "/i/abc/done"},
+        )
         for outcome in ("shared", "refused", "expired", "other_browser", "returned")
     ],
     *[
-        (f"problem-{code}", "problem.html", {"code": code, "correlation_id": "c0rr", "contact": "help@norr.example", "minutes": 2, "service": None})
-        for code in ("invalid_client", "expired", "form_expired", "cross_site", "not_found", "method_not_allowed", "too_many", "temporarily_unavailable", "server_error")
+        (
+            f"problem-{code}",
+            "problem.html",
+            {"code": code, "correlation_id": "c0rr", "contact": "help@norr.example", "minutes": 2, "service": None},
+        )
+        for code in (
+            "invalid_client",
+            "expired",
+            "form_expired",
+            "cross_site",
+            "not_found",
+            "method_not_allowed",
+            "too_many",
+            "temporarily_unavailable",
+            "server_error",
+        )
     ],
-    ("account", "account.html", {"signed_in": True, "person": "Maria Sofia O’Neill Lindqvist", "live": 2, "documents": 1, "latest": EVENTS[2]}),
+    (
+        "account",
+        "account.html",
+        {"signed_in": True, "person": "Maria Sofia O'Neill Lindqvist", "live": 2, "documents": 1, "latest": EVENTS[2]},
+    ),
     ("account-empty", "account.html", {"signed_in": True, "person": LONG, "live": 0, "documents": 0, "latest": None}),
     ("sharing", "sharing.html", {"signed_in": True, "live": [PERMISSION], "ended": [ENDED, ONCE]}),
     ("sharing-empty", "sharing.html", {"signed_in": True, "live": [], "ended": []}),
-    ("permission", "permission.html", {"signed_in": True, "permission": PERMISSION, "events": EVENTS, "stop_href": PERMISSION["href"] + "/stop"}),
+    (
+        "permission",
+        "permission.html",
+        {"signed_in": True, "permission": PERMISSION, "events": EVENTS, "stop_href": PERMISSION["href"] + "/stop"},
+    ),
     ("permission-ended", "permission.html", {"signed_in": True, "permission": ENDED, "events": [], "stop_href": None}),
-    ("stop", "stop.html", {**FORM, "action": PERMISSION["href"] + "/stop", "permission": PERMISSION, "back_href": PERMISSION["href"], "error": None}),
-    ("stopped", "stopped.html", {"signed_in": True, "permission": ENDED, "at": NOW, "ask_erasure": True, "already": False, "reference": "1207"}),
-    ("stopped-already", "stopped.html", {"signed_in": True, "permission": ENDED, "at": NOW, "ask_erasure": False, "already": True}),
+    (
+        "stop",
+        "stop.html",
+        {
+            **FORM,
+            "action": PERMISSION["href"] + "/stop",
+            "permission": PERMISSION,
+            "back_href": PERMISSION["href"],
+            "error": None,
+        },
+    ),
+    (
+        "stopped",
+        "stopped.html",
+        {"signed_in": True, "permission": ENDED, "at": NOW, "ask_erasure": True, "already": False, "reference": "1207"},
+    ),
+    (
+        "stopped-already",
+        "stopped.html",
+        {"signed_in": True, "permission": ENDED, "at": NOW, "ask_erasure": False, "already": True},
+    ),
     ("activity", "activity.html", {"signed_in": True, "events": EVENTS, "more_href": "/account/activity?before=1"}),
     ("activity-empty", "activity.html", {"signed_in": True, "events": [], "more_href": None}),
     (
@@ -197,7 +264,14 @@ SAMPLES: list[tuple[str, str, dict[str, Any]]] = [
         "documents.html",
         {
             "signed_in": True,
-            "offerable": [{"id": "residence", "title": "Proof of residence", "description": "Shows where you live.", "add_href": "/account/documents/residence/add-to-wallet"}],
+            "offerable": [
+                {
+                    "id": "residence",
+                    "title": "Proof of residence",
+                    "description": "Shows where you live.",
+                    "add_href": "/account/documents/residence/add-to-wallet",
+                }
+            ],
             "documents": [
                 {**HELD, "state": "issued", "expires_at": NOW + 86_400_000_000},
                 {**HELD, "state": "offered", "expires_at": None},
@@ -221,8 +295,34 @@ SAMPLES: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
     ("fresh-code", "fresh_code.html", {**WALLET, "action": "/account/documents/residence/code"}),
-    ("tx-code", "tx_code.html", {"signed_in": True, "tx_code": "482913", "document": DOCUMENT, "expires_at": NOW, "offer_href": "/account/documents/residence/offer"}),
+    (
+        "tx-code",
+        "tx_code.html",
+        {
+            "signed_in": True,
+            "tx_code": "482913",
+            "document": DOCUMENT,
+            "expires_at": NOW,
+            "offer_href": "/account/documents/residence/offer",
+        },
+    ),
     ("sign-out", "sign_out.html", {**FORM, "action": "/sign-out"}),
     ("signed-out", "signed_out.html", {}),
     ("timed-out", "timed_out.html", {}),
 ]
+
+ASKING: dict[str, dict[str, Any]] = {
+    "consent": {},
+    "consent-down": {"changed": DOWN},
+    "consent-changed": {"error": "changed", "differences": ["address.registered", "contact.email"]},
+    "consent-choose": {"error": "choose"},
+    "consent-stale": {"error": "stale_form"},
+}
+NAMES = [name for name, _, _ in PLAIN] + list(ASKING)
+
+
+def sample(name: str, language: str) -> tuple[str, dict[str, Any]]:
+    """One page to draw: its template and what fills it."""
+    if name in ASKING:
+        return "consent.html", asking(language, **ASKING[name])
+    return next((template, context) for known, template, context in PLAIN if known == name)

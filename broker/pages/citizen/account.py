@@ -1,0 +1,199 @@
+"""A person's own account: what they share and with whom, what was used, and the way to stop (ISO/IEC TS 27560, GDPR art. 7(3)).
+
+Everything is read from the person's own stream of the ledger; no table joins a person to their agencies. A permission
+is a person's own when their ledger key makes its look-up value: no list of owners exists that could leak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import uuid6
+from starlette.requests import Request
+
+from broker import needs, parameters
+from broker.answers import Later, Page, Redirect, Refusal
+from broker.authorization import journey
+from broker.database import Tx
+from broker.pages.citizen import told
+from broker.people import people
+from consent import history, ledger_entry, permission
+from consent.history import Event
+from consent.ledger_entry import Entry, Stream
+from consent.permission import Permission
+from keys import errors as keys_errors
+from keys import opaque
+
+PAGE = 50
+WHOLE = 500
+UNKNOWN = Refusal("not_found", status=404)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Who looks, in which language, and at what; `before` is a place in their stream, for the next page."""
+
+    wired: needs.Parts = field(repr=False)
+    person_id: str
+    language: str
+    permission_id: str = ""
+    before: int | None = None
+    ask_erasure: bool = False
+
+
+async def gather_home(_request: Request) -> Page:
+    """Answer the start page: it needs nothing but a language."""
+    return Page("home.html", {})
+
+
+def act_home(answer: Page, _now: int) -> Page:
+    """Pass on the start page."""
+    return answer
+
+
+async def gather(request: Request) -> Facts:
+    """Find out whose account this is; stops with the way to sign-in for anyone not fully signed in."""
+    session = needs.signed_in(request)
+    before = parameters.query(request).get("before", "")
+    return Facts(
+        wired=needs.parts(request),
+        person_id=session.person_id,
+        language=needs.visitor(request).language,
+        permission_id=str(request.path_params.get("id", "")),
+        before=int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None,
+    )
+
+
+async def gather_stop(request: Request) -> Facts:
+    """Read the form that stops a permission; its token ties it to this browser and session."""
+    facts = await gather(request)
+    form = await needs.form(request)
+    return Facts(
+        wired=facts.wired,
+        person_id=facts.person_id,
+        language=facts.language,
+        permission_id=facts.permission_id,
+        ask_erasure=form.get("ask_erasure") == "yes",
+    )
+
+
+def show_account(tx: Tx, facts: Facts, now: int) -> Page:
+    """Show the account's start: how many may use something now, what was used last, how many documents."""
+    line = _stream(tx, facts)
+    events = _whole(tx, line)
+    held = _given(tx, events)
+    voice = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language)
+    used = [event for event in events if event.type in permission.USES]
+    context = {
+        "person": people.profile(tx, facts.wired.vault, facts.person_id).display_name,
+        "live": sum(one.standing(now) == "live" for one in held),
+        "documents": sum(event.type == "credential.issued" for event in events),
+        "latest": voice.event(used[0]) if used else None,
+    }
+    return Page("account.html", context)
+
+
+def show_sharing(tx: Tx, facts: Facts, now: int) -> Page:
+    """Show every permission the person ever gave, those in force first."""
+    held = _given(tx, _whole(tx, _stream(tx, facts)))
+    voice = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language)
+    cards = [voice.permission(one, now) for one in held]
+    live = [card for card in cards if card["state"] == "live"]
+    return Page("sharing.html", {"live": live, "ended": [card for card in cards if card["state"] != "live"]})
+
+
+def show_permission(tx: Tx, facts: Facts, now: int) -> Page | Refusal:
+    """Show one permission and what happened under it; 404 for one that is not this person's."""
+    line = _stream(tx, facts)
+    one = _own(tx, line, facts)
+    if one is None:
+        return UNKNOWN
+    voice = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language)
+    events = [voice.event(event) for event in _whole(tx, line) if event.permission == one.permission_id]
+    card = voice.permission(one, now)
+    stop = f"{card['href']}/stop" if card["state"] == "live" else None
+    return Page("permission.html", {"permission": card, "events": events, "stop_href": stop})
+
+
+def ask_stop(tx: Tx, facts: Facts, now: int) -> Page | Redirect | Refusal:
+    """Ask once more before stopping; what has ended is only shown."""
+    one = _own(tx, _stream(tx, facts), facts)
+    if one is None:
+        return UNKNOWN
+    card = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language).permission(one, now)
+    if card["state"] != "live":
+        return Redirect(card["href"])
+    return Page("stop.html", {"permission": card, "action": f"{card['href']}/stop", "back_href": card["href"]})
+
+
+def stop(tx: Tx, facts: Facts, now: int) -> tuple[Page | Later | Refusal, list[Entry]]:
+    """End a permission for good; pressed twice, the second press says when it ended and enters nothing."""
+    line = _stream(tx, facts)
+    one = _own(tx, line, facts)
+    if one is None:
+        return UNKNOWN, []
+    card = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language).permission(one, now)
+    context = {"permission": card, "ask_erasure": facts.ask_erasure}
+    if one.state != "live":
+        return Page(
+            "stopped.html", {**context, "at": card["ended_at"] or now, "already": True, "ask_erasure": False}
+        ), []
+    entry = ledger_entry.permission_withdrawn(
+        line,
+        entry_id=str(uuid6.uuid7()),
+        party=one.client,
+        purpose=one.purpose,
+        permission=one.permission_id,
+        ask_erasure=facts.ask_erasure,
+        actor="self",
+    )
+
+    journey.withdraw(tx, one.permission_id, now)
+
+    def finish(appended: tuple[Any, ...]) -> Page:
+        done = appended[0]
+        return Page("stopped.html", {**context, "at": done.ts, "already": False, "reference": str(done.seq)})
+
+    return Later(finish), [entry]
+
+
+def show_activity(tx: Tx, facts: Facts, _now: int) -> Page:
+    """Show a page of the person's stream, newest first."""
+    events = history.read(tx, _stream(tx, facts), limit=PAGE, before=facts.before)
+    voice = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language)
+    older = f"/account/activity?before={events[-1].n}" if events and events[-1].n > 0 else None
+    return Page("activity.html", {"events": [voice.event(event) for event in events], "more_href": older})
+
+
+def _stream(tx: Tx, facts: Facts) -> Stream:
+    return people.ledger_stream(tx, facts.wired.vault, facts.person_id)
+
+
+def _whole(tx: Tx, line: Stream) -> list[Event]:
+    """Read the whole stream, newest first: hundreds of entries in a lifetime, a query for each two hundred."""
+    events = history.read(tx, line, limit=WHOLE)
+    while events and events[-1].n > 0:
+        events += history.read(tx, line, limit=WHOLE, before=events[-1].n)
+    return events
+
+
+def _given(tx: Tx, events: list[Event]) -> list[Permission]:
+    """Give the permissions that the events of a stream gave, newest first."""
+    ids = [event.permission for event in events if event.type == "permission.given" and event.permission]
+    found: dict[str, Permission] = {}
+    for start in range(0, len(ids), 200):
+        found |= permission.get_many(tx, ids[start : start + 200])
+    return [found[one] for one in ids if one in found]
+
+
+def _own(tx: Tx, line: Stream, facts: Facts) -> Permission | None:
+    """Give the permission of the path when it is this person's; None when it is another's or does not exist."""
+    one = permission.get(tx, facts.permission_id)
+    if one is None:
+        return None
+    try:
+        opaque.equal(permission.lookup(line.key, one.client, one.use_id), one.lookup)
+    except keys_errors.KeysError:
+        return None
+    return one

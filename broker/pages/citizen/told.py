@@ -1,0 +1,70 @@
+"""How permissions and events are told to a person: names and labels in their language, never a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from consent import intended_use
+from consent.catalogue import Catalogue
+from consent.errors import ConsentError
+from consent.history import Event
+from consent.intended_use import Uses
+from consent.permission import Permission
+
+KEPT_BACK = {"refused", "not_provided"}
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Tells in one language, with what the operator declared; what is no longer declared goes by its id."""
+
+    uses: Uses
+    catalogue: Catalogue
+    language: str
+
+    def permission(self, one: Permission, now: int) -> dict[str, Any]:
+        """Tell a permission as the account's pages take it (see `templates/contexts.md`)."""
+        service, purpose = self._service(one.purpose, one.client)
+        state = one.standing(now)
+        return {
+            "id": one.permission_id,
+            "href": f"/account/sharing/{one.permission_id}",
+            "agency": service["name"],
+            "domain": service["domain"],
+            "title": service["title"],
+            "purpose": purpose,
+            "items": [self.label(item) for item in one.items],
+            "kind": one.kind,
+            "state": state,
+            "valid_from": one.valid_from,
+            "valid_to": one.valid_to,
+            "ended_at": one.ended_at if one.state != "live" else one.valid_to if state != "live" else None,
+            "uses": one.uses,
+        }
+
+    def event(self, event: Event) -> dict[str, Any]:
+        """Tell an event of the person's stream: who, what kind, which items; the items left out are not named."""
+        told: dict[str, Any] = {"seq": event.seq, "at": event.ts, "type": event.type, "outcome": "ok"}
+        if event.purpose:
+            service, _ = self._service(event.purpose, event.party or "")
+            told |= {"agency": service["name"], "title": service["title"]}
+        if event.permission:
+            told["href"] = f"/account/sharing/{event.permission}"
+        items = event.private.get("items") or event.body.get("items") or {}
+        return told | {"items": [self.label(item) for item, status in items.items() if status not in KEPT_BACK]}
+
+    def label(self, item: str) -> str:
+        """Name an item for people."""
+        try:
+            return self.catalogue.attribute(item).labels[self.language]
+        except (ConsentError, KeyError):
+            return item
+
+    def _service(self, purpose: str, client: str) -> tuple[dict[str, Any], str]:
+        """Name who asked and why, by the version of the use that was asked."""
+        try:
+            use = self.uses.by_purpose(purpose)
+            return intended_use.describe(use, self.language), use.purpose[self.language]
+        except (ConsentError, KeyError):
+            return {"name": client, "domain": "", "title": purpose}, purpose
