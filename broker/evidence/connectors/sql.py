@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 
 from broker.evidence.answer import Malformed, day, flag, plain, sealed
 from broker.evidence.source import Check, Evidence, Found, Phase, SourceUnavailable, Subject, without_value
@@ -217,6 +218,7 @@ def _engine(name: str, declared: Declaration) -> Engine:
             url,
             connect_args=_arguments(url, declared.seconds),
             hide_parameters=True,
+            poolclass=QueuePool,
             pool_size=CONNECTIONS,
             max_overflow=0,
             pool_timeout=1,
