@@ -81,7 +81,8 @@ def publisher(settings: Settings, database: Database, roots: RootKeyring, now: C
     """Make the publisher, the one holder of the ledger's signing keys."""
     with database.read() as tx:
         loaded = sealed.load(tx, roots.ring("ledger"), ("ledger",))
-    signers = checkpoint.signers_of(settings.ledger_origin, loaded.keys)
+    keys = [loaded.signer("ledger", alg) for alg in checkpoint.ALGORITHMS.values()]
+    signers = [checkpoint.Signer.of(settings.ledger_origin, key) for key in keys]
     return Publisher(database, settings.ledger_dir, signers, clock=now)
 
 

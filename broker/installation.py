@@ -18,7 +18,8 @@ from broker.database import Database, Tx
 from broker.migrations import history
 from broker.settings import Settings
 from broker.tables import install
-from consent import checkpoint, ledger
+from consent import ledger
+from consent.checkpoint import Signer
 from keys import vault
 from keys.keyring import RootKeyring
 from keys.sources import sealed
@@ -106,7 +107,7 @@ def _first_keys(tx: Tx, roots: RootKeyring, now: int) -> None:
 
 def _verifier_keys(tx: Tx, roots: RootKeyring, origin: str) -> list[str]:
     loaded = sealed.load(tx, roots.ring("ledger"), ["ledger"])
-    return [str(signer.key) for signer in checkpoint.signers_of(origin, loaded.keys)]
+    return [str(Signer.of(origin, loaded.signer("ledger", alg)).key) for alg in ("Ed25519", "ML-DSA-44")]
 
 
 def check(tx: Tx, issuer: str) -> None:
