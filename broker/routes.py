@@ -16,7 +16,7 @@ from broker.endpoints import authorize, discovery, health, jwks, par, prefill, t
 from broker.endpoints import credential, credential_offer, issuer_metadata, ledger, nonce
 from broker.errors import Speaks
 from broker.pages import files
-from broker.pages.citizen import account, consent, decide, documents, receipt, sign_in
+from broker.pages.citizen import account, consent, decide, documents, receipt, sign_in, transaction_code
 
 Runs = Literal["none", "read", "write", "entry"]
 
@@ -77,5 +77,12 @@ ROUTES: list[Route] = [
     Route("GET",  "/account/sharing/{id}/stop",                account.gather,          account.ask_stop,        "read",  "GDPR art. 7(3)", "page"),
     Route("POST", "/account/sharing/{id}/stop",                account.gather_stop,     account.stop,            "entry", "GDPR art. 7(3)", "page"),
     Route("GET",  "/account/activity",                         account.gather,          account.show_activity,   "read",  "house", "page"),
+    Route("GET",  "/account/documents",                        documents.gather,        documents.documents,     "read",  "house", "page"),
+    Route("GET",  "/account/documents/{id}/add-to-wallet",     documents.gather,        documents.add,           "read",  "house", "page"),
+    Route("POST", "/account/documents/{id}/add-to-wallet",     documents.gather_add,    documents.make_offer,    "entry", "OpenID4VCI 1.0 §4", "page"),
+    Route("GET",  "/account/documents/offers/{id}",            documents.gather,        documents.show_offer,    "read",  "OpenID4VCI 1.0 §4.1.3", "page"),
+    Route("GET",  "/account/documents/offers/{id}/qr.svg",     documents.gather,        documents.qr_code,       "read",  "OpenID4VCI 1.0 §4.1.3", "page"),
+    Route("GET",  "/account/documents/offers/{id}/code",       documents.gather,        transaction_code.ask,    "read",  "OpenID4VCI 1.0 §6.1", "page"),
+    Route("POST", "/account/documents/offers/{id}/code",       transaction_code.gather_code, transaction_code.show, "write", "OpenID4VCI 1.0 §6.1", "page"),
 ]
 # fmt: on

@@ -11,7 +11,7 @@ from broker.answers import Json, Refusal
 from broker.database import Tx
 from wallet import offer
 
-PATH = "/offers/{offer_id}"
+PATH = "/offers/{id}"
 MAX_ID = 64
 WHERE = "The six digits shown in your account after a new one-time code."
 
@@ -26,7 +26,7 @@ class Facts:
 
 async def gather(request: Request) -> Facts:
     """Take the offer's id from the address."""
-    return Facts(str(request.path_params["offer_id"])[:MAX_ID], needs.parts(request).issuer)
+    return Facts(str(request.path_params["id"])[:MAX_ID], needs.parts(request).issuer)
 
 
 def act(tx: Tx, facts: Facts, now: int) -> Json | Refusal:

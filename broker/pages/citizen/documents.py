@@ -1,7 +1,6 @@
-"""The person's documents: add one to a wallet by a square code, and see what was added (OpenID4VCI 1.0 §4, §6.1).
+"""The person's documents: add one to a wallet by a square code, and see what was added (OpenID4VCI 1.0 §4).
 
-The code on the screen and the number that goes with it come on two pages; the number only after a new one-time code,
-so that neither a photographed screen nor a borrowed session is enough.
+The number that goes with the code is on a page of its own (`transaction_code`).
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ from typing import Any
 import uuid6
 from starlette.requests import Request
 
-from broker import needs, throttle
-from broker.answers import Page, Raw, Redirect, Refusal
+from broker import needs
+from broker.answers import Answer, Page, Raw, Redirect
 from broker.database import Tx
 from broker.errors import Wire
+from broker.pages.citizen import known_browser
 from broker.people import people
-from broker.sign_in import acr, one_time_code
-from broker.sign_in import session as sessions
+from broker.sign_in import acr
 from broker.sign_in.session import Session
 from consent import history, ledger_entry, notice, permission, request
 from consent.history import Event
@@ -30,13 +29,11 @@ from wallet import offer, sd_jwt_vc
 from wallet.credential_type import CredentialType
 
 DOCUMENTS = "/account/documents"
-ADD = DOCUMENTS + "/{document}/add-to-wallet"
-OFFER = DOCUMENTS + "/offers/{permission}"
+ADD = DOCUMENTS + "/{id}/add-to-wallet"
+OFFER = DOCUMENTS + "/offers/{id}"
 QR = OFFER + "/qr.svg"
-CODE = OFFER + "/code"
 SECOND = 1_000_000  # microseconds
 EVENTS = 200  # of the newest entries of a person's history
-CODES = throttle.Limit(hourly=30, burst=6)
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,7 @@ class Facts:
     language: str
     keys: PersonKeys = field(repr=False)
     stream: Stream
-    named: str = ""
-    code: str = field(default="", repr=False)
+    named: str
 
 
 async def gather(http: Request) -> Facts:
@@ -58,17 +54,16 @@ async def gather(http: Request) -> Facts:
     with wired.database.read() as tx:
         keys = wired.vault.person(tx, session.person_id)
         stream = people.ledger_stream(tx, wired.vault, session.person_id)
-    named = http.path_params.get("document") or http.path_params.get("permission") or ""
-    return Facts(wired, session, needs.visitor(http).language, keys, stream, str(named)[:64])
+    named = str(http.path_params.get("id", ""))[:64]
+    return Facts(wired, session, needs.visitor(http).language, keys, stream, named)
 
 
-async def gather_form(http: Request) -> Facts:
-    """The same for a form sent from one of these pages; the one-time code is in it where the page asks for one."""
-    given = await needs.form(http)
+async def gather_add(http: Request) -> Facts | Answer:
+    """Read the form that adds a document; one from an earlier session comes again and adds nothing."""
     facts = await gather(http)
-    return Facts(
-        facts.wired, facts.session, facts.language, facts.keys, facts.stream, facts.named, given.get("code", "")[:16]
-    )
+    if await known_browser.form(http) is None:
+        return add_page(facts, error="stale_form", status=403)
+    return facts
 
 
 def documents(tx: Tx, facts: Facts, now: int) -> Page:
@@ -91,11 +86,19 @@ def documents(tx: Tx, facts: Facts, now: int) -> Page:
 
 def add(_tx: Tx, facts: Facts, _now: int) -> Page:
     """Say what will be in the document and what happens next."""
+    return add_page(facts)
+
+
+def add_page(facts: Facts, *, error: str | None = None, status: int = 200) -> Page:
+    """The page with the button; `error` one of the template's."""
     kind = _kind(facts)
-    return Page(
-        "add_to_wallet.html",
-        {"document": _document(facts, kind), "action": _add_href(kind.id), "back_href": DOCUMENTS},
-    )
+    context = {
+        "document": document(facts, kind.id),
+        "action": _add_href(kind.id),
+        "back_href": DOCUMENTS,
+        "error": error,
+    }
+    return Page("add_to_wallet.html", context, status=status)
 
 
 def make_offer(tx: Tx, facts: Facts, now: int) -> tuple[Redirect, list[Entry]]:
@@ -105,7 +108,7 @@ def make_offer(tx: Tx, facts: Facts, now: int) -> tuple[Redirect, list[Entry]]:
     lookup = permission.lookup(facts.stream.key, use.client_id, use.id)
     waits = offer.waiting(tx, lookup, now=now)
     if waits is not None and _lives(tx, waits, now):
-        return Redirect(_offer_href(waits)), []
+        return Redirect(offer_href(waits)), []
     permission_id, expires = str(uuid6.uuid7()), now + wired.durations.offer * SECOND
     held = {
         "person_id": facts.session.person_id,
@@ -125,18 +128,18 @@ def make_offer(tx: Tx, facts: Facts, now: int) -> tuple[Redirect, list[Entry]]:
         expires=expires,
     )
     ends = expires + wired.durations.token * SECOND  # a wallet that redeems at the last moment still gets its document
-    return Redirect(_offer_href(permission_id)), [_given(facts, use, permission_id, lookup, ends)]
+    return Redirect(offer_href(permission_id)), [_given(facts, use, permission_id, lookup, ends)]
 
 
 def show_offer(tx: Tx, facts: Facts, now: int) -> Page:
     """Show the square code and the link that hold the offer."""
-    found, offer_id = _own(tx, facts, now)
+    found, offer_id = own(tx, facts, now)
     context = {
-        "document": _document(facts, facts.wired.credentials[found.configuration]),
+        "document": document(facts, found.configuration),
         "offer_uri": offer.link(facts.wired.issuer, offer_id),
-        "qr_src": QR.format(permission=found.permission_id),
+        "qr_src": QR.format(id=found.permission_id),
         "expires_at": found.expires,
-        "tx_code_href": CODE.format(permission=found.permission_id),
+        "tx_code_href": f"{offer_href(found.permission_id)}/code",
         "documents_href": DOCUMENTS,
     }
     return Page("offer.html", context)
@@ -144,40 +147,9 @@ def show_offer(tx: Tx, facts: Facts, now: int) -> Page:
 
 def qr_code(tx: Tx, facts: Facts, now: int) -> Raw:
     """Draw the square code."""
-    _, offer_id = _own(tx, facts, now)
+    _, offer_id = own(tx, facts, now)
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'"}
     return Raw(offer.qr_code(offer.link(facts.wired.issuer, offer_id)), "image/svg+xml", headers=headers)
-
-
-def ask_code(tx: Tx, facts: Facts, now: int) -> Page:
-    """Ask for a new one-time code before the number is shown."""
-    found, _ = _own(tx, facts, now)
-    return _fresh_code(facts, found.configuration)
-
-
-def show_tx_code(tx: Tx, facts: Facts, now: int) -> Page | Refusal:
-    """Check the one-time code, once; then make the number and show it, here and nowhere else."""
-    found, _ = _own(tx, facts, now)
-    wired, person = facts.wired, people.by_id(tx, facts.session.person_id)
-    if not facts.code:
-        return _fresh_code(facts, found.configuration, error="missing")
-    wait = throttle.allow(tx, "one-time-code", facts.session.person_id.encode(), CODES, now)
-    if wait is not None or person is None:
-        return _fresh_code(facts, found.configuration, error="too_many", minutes=-(-(wait or 60) // 60))
-    outcome = one_time_code.check(tx, wired.roots, person, facts.code, now)
-    if outcome != "accepted":
-        return _fresh_code(facts, found.configuration, error=outcome)
-    sessions.freshen(tx, facts.session, now)
-    digits = offer.new_tx_code(tx, wired.roots.ring("pepper"), found.permission_id, now=now)
-    if digits is None:
-        return Refusal("expired", status=410)
-    context = {
-        "tx_code": digits,
-        "document": _document(facts, wired.credentials[found.configuration]),
-        "expires_at": found.expires,
-        "offer_href": _offer_href(found.permission_id),
-    }
-    return Page("tx_code.html", context)
 
 
 def _kind(facts: Facts) -> CredentialType:
@@ -190,7 +162,7 @@ def _kind(facts: Facts) -> CredentialType:
     return kind
 
 
-def _own(tx: Tx, facts: Facts, now: int) -> tuple[offer.Offer, str]:
+def own(tx: Tx, facts: Facts, now: int) -> tuple[offer.Offer, str]:
     """The offer the address names, if it is this person's and can still be taken up; 404 otherwise."""
     found = offer.for_person(tx, facts.named, facts.keys.data, now=now)
     if found is None or not _lives(tx, facts.named, now):
@@ -251,7 +223,9 @@ def _row(facts: Facts, kind: CredentialType, event: Event, state: str, ends: int
     return row | {"expires_at": ends}
 
 
-def _document(facts: Facts, kind: CredentialType) -> dict[str, Any]:
+def document(facts: Facts, configuration: str) -> dict[str, Any]:
+    """Describe a document in the page's language: what it is called, whose it is, what it holds, how long it is good."""
+    kind: CredentialType = facts.wired.credentials[configuration]
     labels = [facts.wired.catalogue.attribute(name).labels[facts.language] for name in kind.attributes]
     return {
         "id": kind.id,
@@ -267,18 +241,10 @@ def _issuer(kind: CredentialType) -> str:
     return claim.fixed or "" if claim is not None else ""
 
 
-def _fresh_code(facts: Facts, configuration: str, **error: Any) -> Page:
-    context = {
-        "action": CODE.format(permission=facts.named),
-        "back_href": _offer_href(facts.named),
-        "document": _document(facts, facts.wired.credentials[configuration]),
-    }
-    return Page("fresh_code.html", {**context, **error})
+def _add_href(configuration: str) -> str:
+    return ADD.format(id=configuration)
 
 
-def _add_href(document: str) -> str:
-    return ADD.format(document=document)
-
-
-def _offer_href(permission_id: str) -> str:
-    return OFFER.format(permission=permission_id)
+def offer_href(permission_id: str) -> str:
+    """The address of the page with the square code."""
+    return OFFER.format(id=permission_id)
