@@ -24,4 +24,4 @@ def equal(left: str | bytes, right: str | bytes) -> None:
 
 
 def _octets(value: str | bytes) -> bytes:
-    return value.encode() if isinstance(value, str) else value
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from broker.people.people import Subject as Subject
+from broker.people.people import Subject
 from consent.release import Sealed
+
+__all__ = ["Check", "Evidence", "Found", "Phase", "Source", "SourceUnavailable", "Status", "Subject", "without_value"]
 
 Status = Literal["provided", "not_held", "not_applicable", "withheld", "source_unavailable"]
 Phase = Literal["preview", "release", "issue"]

@@ -28,3 +28,9 @@ def test_equal_values_pass():
 def test_unequal_values_raise(left, right):
     with pytest.raises(Mismatch):
         opaque.equal(left, right)
+
+
+def test_no_text_is_beyond_it():
+    assert opaque.digest("\ud800") != opaque.digest("\udfff")
+    with pytest.raises(Mismatch):
+        opaque.equal("\ud800", "?")

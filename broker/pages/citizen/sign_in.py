@@ -1,0 +1,144 @@
+"""Sign-in, first step: username and password (`pages` §3; NIST SP 800-63B-4 §3.1.1, §3.2.2).
+
+An attempt is counted and committed before the password is looked at; an unknown name costs what a known one costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from broker import needs, throttle
+from broker.answers import Answer, Page, Redirect
+from broker.authorization import pushed
+from broker.database import Tx
+from broker.errors import Wire
+from broker.pages.citizen import known_browser
+from broker.people import people
+from broker.people.people import Person
+from broker.sign_in import acr, password, session
+from broker.throttle import Limit
+from consent import intended_use
+
+ADDRESS = Limit(hourly=600, burst=100)
+ACCOUNT = Limit(hourly=30, burst=10)
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """Where somebody signs in: on their own, or on the way to a service (`public_id` of its pushed request)."""
+
+    wired: needs.Parts
+    visitor: needs.Visitor
+    public_id: str | None
+    service: dict[str, Any] | None
+
+    def path(self, page: str) -> str:
+        """The path of `sign-in` or `code` here."""
+        if self.public_id is not None:
+            return f"/i/{self.public_id}/{page}"
+        return "/sign-in/code" if page == "code" else "/sign-in"
+
+    def onward(self) -> str:
+        """Where a complete sign-in leads."""
+        return "/account" if self.public_id is None else f"/i/{self.public_id}/continue"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A name and a password that were compared; `person` is None unless they fit."""
+
+    entrance: Entrance
+    username: str
+    person: Person | None
+    renewed: str | None
+    bucket: tuple[str, bytes]
+
+
+def enter(request: Request) -> Entrance:
+    """Say where this is; `invalid_request_uri` when the pushed request is not this browser's or has ended."""
+    wired, visitor = needs.parts(request), needs.visitor(request)
+    public_id = request.path_params.get("tx")
+    if public_id is None:
+        return Entrance(wired, visitor, None, None)
+    with wired.database.read() as tx:
+        claimed = pushed.find(tx, public_id, visitor.browser_hash)
+    if claimed is None:
+        raise Wire("invalid_request_uri", "the request is unknown, used or too old")
+    use = wired.uses.version(claimed.request.data.use_id, claimed.request.data.version)
+    return Entrance(wired, visitor, public_id, intended_use.describe(use, visitor.language))
+
+
+async def gather(request: Request) -> Entrance:
+    """GET: find out for whom the page is."""
+    return enter(request)
+
+
+def act(entrance: Entrance, _now: int) -> Answer:
+    """GET: show the form; somebody signed in who came on their own goes to their account."""
+    live = entrance.visitor.session
+    if entrance.public_id is None and live is not None and live.state == "full":
+        return Redirect("/account")
+    return form_page(entrance)
+
+
+def form_page(entrance: Entrance, *, username: str = "", error: str | None = None, status: int = 200) -> Page:
+    """The form; `error` one of the template's."""
+    context = {"action": entrance.path("sign-in"), "service": entrance.service, "username": username, "error": error}
+    return Page("sign_in.html", context, status=status)
+
+
+async def gather_password(request: Request) -> Attempt | Answer:
+    """POST: count the attempt, then compare in a thread; no transaction is open meanwhile."""
+    entrance = enter(request)
+    given = await known_browser.form(request)
+    if given is None:
+        return form_page(entrance, error="stale_form", status=403)
+    username, secret = given.get("username", "").strip(), given.get("password", "")
+    if not username or not secret:
+        return form_page(entrance, username=username, error="missing", status=422)
+    roots, now = entrance.wired.roots, entrance.wired.clock()
+    name = people.name_codes(roots, username)[0]
+    address = roots.ring("pepper").mac(b"semel/address/v1\x00" + needs.client_address(request).encode())
+    with entrance.wired.database.write() as tx:
+        person = people.by_username(tx, roots, username)
+        bucket = known_browser.bucket(request, "sign-in", person.person_id if person else "", name)
+        wait = throttle.allow(tx, "sign-in-address", address, ADDRESS, now) or throttle.allow(tx, *bucket, ACCOUNT, now)
+    if wait is not None:
+        return known_browser.too_many(form_page(entrance, username=username, error="too_many"), wait)
+    stored = person.password_hash if person is not None and not person.disabled else None
+    try:
+        verdict = await password.verify(stored, secret, roots.ring("pepper"))
+    except password.Busy as problem:
+        raise Wire("temporarily_unavailable", "busy; try again", status=503, headers={"Retry-After": "1"}) from problem
+    return Attempt(entrance, username, person if verdict.fits else None, verdict.renewed, bucket)
+
+
+def act_password(tx: Tx, attempt: Attempt, now: int) -> Answer:
+    """POST: begin a session: half of one when a code is still to come, whole for a password alone."""
+    entrance, person = attempt.entrance, attempt.person
+    if person is None:
+        return form_page(entrance, username=attempt.username, error="wrong", status=403)
+    if attempt.renewed is not None:
+        people.renew_password(tx, person.person_id, attempt.renewed)
+    throttle.clear(tx, *attempt.bucket)
+    if entrance.visitor.session is not None:
+        session.end(tx, entrance.visitor.session)
+    alone, durations = person.totp_sealed is None, entrance.wired.durations
+    cookie, _ = session.start(
+        tx,
+        person.person_id,
+        state="full" if alone else "password",
+        acr=acr.reached(person.proofing, one_time_code=False),
+        amr=("pwd",),
+        now=now,
+        idle=durations.session_idle,
+        longest=durations.session,
+    )
+    signed_in = needs.set_cookie(entrance.wired, "semel", cookie, None)
+    if not alone:
+        return Redirect(entrance.path("code"), cookies=(signed_in,))
+    known = known_browser.cookie(entrance.wired, entrance.visitor, person.person_id)
+    return Redirect(entrance.onward(), cookies=(signed_in, known))

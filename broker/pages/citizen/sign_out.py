@@ -1,0 +1,59 @@
+"""Signing out: asked on a page, done by a form, told on a page; sharing goes on (it is stopped in the account)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from broker import needs
+from broker.answers import Answer, Page, Redirect
+from broker.database import Tx
+from broker.pages.citizen import known_browser
+from broker.sign_in import session
+from broker.sign_in.session import Session
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """What somebody signed in has decided."""
+
+    wired: needs.Parts
+    live: Session
+
+
+async def gather(request: Request) -> Session | None:
+    """GET: who is it."""
+    return needs.visitor(request).session
+
+
+def act(live: Session | None, _now: int) -> Answer:
+    """GET: ask; whoever is not signed in is told so."""
+    return Redirect("/signed-out") if live is None else Page("sign_out.html", {"action": "/sign-out"})
+
+
+async def gather_decision(request: Request) -> Leaving | Answer:
+    """POST: stay or go; a form that has aged asks again."""
+    given, live = await known_browser.form(request), needs.visitor(request).session
+    if live is None:
+        return Redirect("/signed-out")
+    if given is None:
+        return Redirect("/sign-out")
+    if given.get("action") != "sign-out":
+        return Redirect("/account")
+    return Leaving(needs.parts(request), live)
+
+
+def act_decision(tx: Tx, leaving: Leaving, _now: int) -> Answer:
+    """POST: end the session and take its cookie away."""
+    session.end(tx, leaving.live)
+    return Redirect("/signed-out", cookies=(needs.drop_cookie(leaving.wired, "semel"),))
+
+
+async def gather_signed_out(_request: Request) -> None:
+    """GET: nothing to find out."""
+
+
+def act_signed_out(_facts: None, _now: int) -> Answer:
+    """GET: say that it is done."""
+    return Page("signed_out.html", {})

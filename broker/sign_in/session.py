@@ -1,0 +1,129 @@
+"""Sessions: rows, found by the hash of a cookie; replaced on sign-in, ended by time, by leaving, with the person.
+
+`password` means half signed in: such a session may only show the page for the code, and authorises nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from sqlalchemy import delete, insert, select, update
+
+from broker.database import Tx
+from broker.tables import person, session
+from keys import opaque
+
+State = Literal["password", "full"]
+SECOND = 1_000_000  # microseconds
+HALF = 600  # seconds for the one-time code
+
+
+@dataclass(frozen=True)
+class Session:
+    """A live session; times in microseconds, `secret` (32 bytes) makes what agencies may see of it."""
+
+    id_hash: bytes = field(repr=False)
+    person_id: str
+    state: State
+    acr: str
+    amr: tuple[str, ...]
+    auth_time: int
+    fresh_code_at: int | None
+    secret: bytes = field(repr=False)
+    idle_until: int
+    expires: int
+
+
+def start(
+    tx: Tx, person_id: str, *, state: State, acr: str, amr: tuple[str, ...], now: int, idle: int, longest: int
+) -> tuple[str, Session]:
+    """Begin a session after a proof of identity; return its cookie (43 characters, kept only as a hash) and itself.
+
+    `idle` and `longest` in seconds: how long it may lie unused, and live at all. Half signed in it lives ten minutes.
+    """
+    cookie = opaque.token()
+    idle, longest = (idle, longest) if state == "full" else (min(idle, HALF), min(longest, HALF))
+    begun = Session(
+        id_hash=opaque.digest(cookie),
+        person_id=person_id,
+        state=state,
+        acr=acr,
+        amr=amr,
+        auth_time=now,
+        fresh_code_at=now if "otp" in amr else None,
+        secret=secrets.token_bytes(32),
+        idle_until=now + idle * SECOND,
+        expires=now + longest * SECOND,
+    )
+    row = {name: getattr(begun, name) for name in Session.__dataclass_fields__}
+    tx.execute(insert(session).values(row | {"amr": " ".join(amr), "created": now, "closed": 0}))
+    return cookie, begun
+
+
+def complete(
+    tx: Tx, half: Session, *, acr: str, amr: tuple[str, ...], now: int, idle: int, longest: int
+) -> tuple[str, Session] | None:
+    """Turn a half session into a full one with another cookie, once; None when it was completed or ended meanwhile."""
+    if not _close(tx, half.id_hash, "password"):
+        return None
+    return start(tx, half.person_id, state="full", acr=acr, amr=amr, now=now, idle=idle, longest=longest)
+
+
+def find(tx: Tx, cookie: str, now: int) -> Session | None:
+    """Return the live session of a cookie; None for an unknown, ended, idle or expired one, or a disabled person."""
+    table = session.c
+    chosen = select(session).join(person, person.c.person_id == table.person_id)
+    row = tx.execute(
+        chosen.where(
+            table.id_hash == opaque.digest(cookie),
+            table.closed == 0,
+            table.idle_until > now,
+            table.expires > now,
+            person.c.disabled == 0,
+        )
+    ).first()
+    return None if row is None else _session(row)
+
+
+def touch(tx: Tx, live: Session, now: int, idle: int) -> Session:
+    """Note that a session is used; writes at most once a minute. `idle` in seconds, `now` in microseconds."""
+    until = now + idle * SECOND
+    if live.state != "full" or until - live.idle_until < 60 * SECOND:
+        return live
+    tx.execute(update(session).where(session.c.id_hash == live.id_hash, session.c.closed == 0).values(idle_until=until))
+    return replace(live, idle_until=until)
+
+
+def freshen(tx: Tx, live: Session, now: int) -> Session:
+    """Note that the person has just entered a one-time code again."""
+    tx.execute(
+        update(session).where(session.c.id_hash == live.id_hash, session.c.closed == 0).values(fresh_code_at=now)
+    )
+    return replace(live, fresh_code_at=now)
+
+
+def end(tx: Tx, live: Session) -> bool:
+    """End a session; false when it had ended before."""
+    return _close(tx, live.id_hash, live.state)
+
+
+def sweep(tx: Tx, now: int) -> None:
+    """Delete what has ended or expired. `now` in microseconds."""
+    tx.execute(delete(session).where((session.c.closed == 1) | (session.c.expires <= now)))
+
+
+def _close(tx: Tx, id_hash: bytes, state: State) -> bool:
+    closed = tx.execute(
+        update(session)
+        .where(session.c.id_hash == id_hash, session.c.closed == 0, session.c.state == state)
+        .values(closed=1)
+        .returning(session.c.id_hash)
+    )
+    return closed.first() is not None
+
+
+def _session(row: Any) -> Session:
+    fields = {name: getattr(row, name) for name in Session.__dataclass_fields__ if name != "amr"}
+    return Session(amr=tuple(row.amr.split()), **fields)

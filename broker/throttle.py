@@ -1,0 +1,61 @@
+"""Throttling: one row per kind and subject, decided in one statement (generic cell rate algorithm, ITU-T I.371).
+
+A row holds the time at which the next attempt would be due; keeping to the rate never meets it, and whoever waits long
+enough always gets through again: nothing locks out for good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import case, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from broker.database import Tx
+from broker.tables import throttle
+from keys import opaque
+
+SECOND = 1_000_000  # microseconds
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So many attempts an hour in the long run, so many at once."""
+
+    hourly: int
+    burst: int
+
+
+def allow(tx: Tx, kind: str, subject_mac: bytes, limit: Limit, now: int) -> int | None:
+    """Count one attempt of a kind by a subject; None when it may go on, else the seconds to wait (at least 1).
+
+    A refused attempt costs nothing. `subject_mac` is a keyed code of whom it concerns, never their name or address;
+    `now` in microseconds.
+    """
+    key = opaque.digest(kind.encode() + b"\x00" + subject_mac)
+    every = 3600 * SECOND // limit.hourly
+    latest = now + every * (limit.burst - 1)
+    make = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    due = case((throttle.c.tat > now, throttle.c.tat), else_=now)
+    counted = (
+        make(throttle)
+        .values(key=key, tat=now + every)
+        .on_conflict_do_update(
+            index_elements=[throttle.c.key], set_={"tat": due + every}, where=throttle.c.tat <= latest
+        )
+        .returning(throttle.c.tat)
+    )
+    if tx.execute(counted).first() is not None:
+        return None
+    tat = tx.execute(select(throttle.c.tat).where(throttle.c.key == key)).scalar_one_or_none()
+    return max(1, -((latest - (tat or latest)) // SECOND))
+
+
+def clear(tx: Tx, kind: str, subject_mac: bytes) -> None:
+    """Forget the attempts of a kind by a subject: they have just proven who they are."""
+    tx.execute(delete(throttle).where(throttle.c.key == opaque.digest(kind.encode() + b"\x00" + subject_mac)))
+
+
+def sweep(tx: Tx, now: int) -> None:
+    """Delete the rows that no longer hold anyone back. `now` in microseconds."""
+    tx.execute(delete(throttle).where(throttle.c.tat < now))
