@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from broker import errors, needs, telemetry
-from broker.answers import Answer, Cookie, Json, Later, Page, Raw, Redirect, Refusal
+from broker.answers import Answer, Cookie, Json, Later, Page, Raw, Refusal
 from broker.clients.registry import Registry
 from broker.committer import Committer
 from broker.database import Database
@@ -71,6 +71,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         registers=registers.load(settings.config_dir, egress=egress, known=known),
         credentials=credential_type.load(settings.config_dir),
         egress=egress,
+        data_dir=settings.data_dir,
         ledger_dir=settings.ledger_dir,
         clock=now,
     )

@@ -66,6 +66,7 @@ class Parts:
     registers: Registers
     credentials: Mapping[str, CredentialType]
     egress: Egress
+    data_dir: Path
     ledger_dir: Path
     clock: Callable[[], int]
 

@@ -12,11 +12,35 @@ from typing import Any, Literal
 
 from starlette.requests import Request
 
-from broker.endpoints import authorize, discovery, health, jwks, par, prefill, token, userinfo
-from broker.endpoints import credential, credential_offer, issuer_metadata, ledger, nonce
+from broker.endpoints import (
+    authorize,
+    credential,
+    credential_offer,
+    discovery,
+    health,
+    issuer_metadata,
+    jwks,
+    ledger,
+    nonce,
+    par,
+    prefill,
+    sandbox,
+    token,
+    userinfo,
+)
 from broker.errors import Speaks
 from broker.pages import files
-from broker.pages.citizen import account, consent, decide, documents, receipt, sign_in, transaction_code
+from broker.pages.citizen import (
+    account,
+    consent,
+    decide,
+    documents,
+    one_time_code,
+    receipt,
+    sign_in,
+    sign_out,
+    transaction_code,
+)
 
 Runs = Literal["none", "read", "write", "entry"]
 
@@ -61,9 +85,23 @@ ROUTES: list[Route] = [
     # Anyone
     Route("GET",  "/ledger/{path:path}",                       ledger.gather,           ledger.act,           "none",  "C2SP tlog-tiles", "public"),
 
+    # A demo's own description
+    Route("GET",  "/sandbox/demo.json",                        sandbox.gather,          sandbox.act,          "none",  "house", "public"),
+
     # Citizens: signing in, and a journey's pages
     Route("GET",  "/",                                         account.gather_home,     account.act_home,     "none",  "house", "page"),
     Route("GET",  "/static/{name}",                            files.gather,            files.act,            "none",  "house", "public"),
+    Route("GET",  "/sign-in",                                  sign_in.gather,          sign_in.act,             "none",  "NIST SP 800-63B-4 §3.1.1", "page"),
+    Route("POST", "/sign-in",                                  sign_in.gather_password, sign_in.act_password,    "write", "NIST SP 800-63B-4 §3.1.1", "page"),
+    Route("GET",  "/sign-in/code",                             one_time_code.gather,    one_time_code.act,       "none",  "RFC 6238", "page"),
+    Route("POST", "/sign-in/code",                             one_time_code.gather_code, one_time_code.act_code, "write", "RFC 6238", "page"),
+    Route("GET",  "/sign-out",                                 sign_out.gather,         sign_out.act,            "none",  "NIST SP 800-63B-4 §5.1", "page"),
+    Route("POST", "/sign-out",                                 sign_out.gather_decision, sign_out.act_decision,  "write", "NIST SP 800-63B-4 §5.1", "page"),
+    Route("GET",  "/signed-out",                               sign_out.gather_signed_out, sign_out.act_signed_out, "none", "NIST SP 800-63B-4 §5.1", "page"),
+    Route("GET",  "/i/{tx}/sign-in",                           sign_in.gather,          sign_in.act,             "none",  "NIST SP 800-63B-4 §3.1.1", "page"),
+    Route("POST", "/i/{tx}/sign-in",                           sign_in.gather_password, sign_in.act_password,    "write", "NIST SP 800-63B-4 §3.1.1", "page"),
+    Route("GET",  "/i/{tx}/code",                              one_time_code.gather,    one_time_code.act,       "none",  "RFC 6238", "page"),
+    Route("POST", "/i/{tx}/code",                              one_time_code.gather_code, one_time_code.act_code, "write", "RFC 6238", "page"),
     Route("GET",  "/i/{tx}/continue",                          authorize.gather_continue, authorize.act_continue, "write", "RFC 6749 §4.1.1", "page"),
     Route("GET",  "/i/{tx}/consent",                           consent.gather,          consent.act,          "entry", "ISO/IEC 29184", "page"),
     Route("POST", "/i/{tx}/consent",                           decide.gather,           decide.act,           "entry", "ISO/IEC TS 27560", "page"),
