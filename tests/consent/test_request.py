@@ -1,0 +1,126 @@
+"""One form for what is asked: the scope spelling, narrowing, and over-asking refused by name."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent import intended_use, request
+from consent.errors import ConsentError, OverAsked, UnknownUse
+from keys import canonical
+
+USE = "use:norr.childcare-allowance"
+CLIENT = "norr-childcare"
+
+
+def test_the_one_liner_asks_for_everything_registered(asked, childcare):
+    assert asked.item_ids == childcare.item_ids
+    assert asked.optional == {"contact.iban", "contact.email"}
+    assert asked.required == set(childcare.item_ids) - asked.optional
+    assert (asked.use_id, asked.version, asked.kind) == ("norr.childcare-allowance", 3, "ongoing")
+    assert (asked.subject, asked.until) == ("self", None)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "items"),
+    [
+        (["contact.email", "identity.given_name"], ("identity.given_name", "contact.email")),
+        (["email"], ("contact.email",)),
+        (["email", "address"], ("address.registered", "contact.email")),
+    ],
+)
+def test_item_words_narrow(uses, scopes, items):
+    found = request.normalise(["openid", USE, *scopes], uses, CLIENT)
+    assert found is not None
+    assert found.item_ids == items
+
+
+@pytest.mark.parametrize(
+    ("scopes", "items"),
+    [
+        (["contact.phone"], ("contact.phone",)),
+        (["phone"], ("contact.phone",)),
+        (["profile"], ("contact.language", "identity.full_name")),
+        (["identity.portrait", "contact.email", "benefits.current"], ("benefits.current", "identity.portrait")),
+        (["no.such_item"], ("no.such_item",)),
+    ],
+)
+def test_over_asking_names_the_items(uses, scopes, items):
+    with pytest.raises(OverAsked) as refused:
+        request.normalise(["openid", USE, *scopes], uses, CLIENT)
+    assert refused.value.items == items
+    assert all(item in refused.value.description for item in items)
+    assert "norr.childcare-allowance@3" in refused.value.description
+
+
+@pytest.mark.parametrize(
+    ("scopes", "client"),
+    [
+        (["use:norr.no-such-use"], CLIENT),
+        (["use:"], CLIENT),
+        ([USE], "norr-planning"),
+        ([USE, "use:norr.building-permit"], CLIENT),
+        (["email"], CLIENT),
+        (["contact.email"], CLIENT),
+    ],
+)
+def test_asking_without_a_use_of_ones_own(uses, scopes, client):
+    with pytest.raises(UnknownUse):
+        request.normalise(["openid", *scopes], uses, client)
+
+
+def test_a_foreign_use_looks_like_none(uses):
+    said = []
+    for scope, client in ((USE, "norr-planning"), ("use:norr.no-such-use", CLIENT)):
+        with pytest.raises(UnknownUse) as refused:
+            request.normalise([scope], uses, client)
+        said.append(refused.value.description)
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("scopes", [[], ["openid"], ["openid", "offline_access"]])
+def test_no_data_is_asked_for(uses, scopes):
+    assert request.normalise(scopes, uses, CLIENT) is None
+
+
+def test_a_scope_twice_is_one(uses, asked):
+    assert request.normalise([USE, USE], uses, CLIENT) == asked
+
+
+WORDS = (
+    st.sampled_from([USE, "use:norr.building-permit", "openid", "email", "profile", "contact.iban", "x.y"]) | st.text()
+)
+
+
+@given(scopes=st.lists(WORDS, max_size=8))
+def test_never_more_than_registered_whatever_is_sent(uses, scopes):
+    try:
+        found = request.normalise(scopes, uses, CLIENT)
+    except ConsentError:
+        return
+    if found is not None:
+        use = uses.get(found.use_id)
+        assert use.client_id == CLIENT
+        assert set(found.item_ids) <= set(use.item_ids)
+        assert found.required <= {item.id for item in use.items if item.required}
+
+
+def test_kept_and_read_again(asked):
+    kept = canonical.loads(canonical.dumps(request.to_json(asked)))
+    assert request.from_json(kept) == asked
+
+
+def test_the_detail_says_what_may_be_asked(asked, catalogue):
+    detail = request.details(asked, catalogue, "https://id.norr.example")
+    assert detail["type"] == "https://id.norr.example/rar/prefill/v1"
+    assert (detail["intended_use"], detail["version"]) == ("norr.childcare-allowance", 3)
+    assert detail["datatypes"] == ["identity", "address", "family", "employment", "contact"]
+    assert {"id": "contact.iban", "required": False} in detail["items"]
+    assert detail["access"] == {"kind": "ongoing"}
+    assert canonical.loads(canonical.dumps(detail)) == detail
+
+
+def test_a_use_of_a_newer_version_is_asked_for(uses, childcare):
+    newer = childcare.model_copy(update={"version": 4})
+    found = request.normalise([USE], intended_use.collect([*uses.versions.values(), newer]), CLIENT)
+    assert found is not None
+    assert found.version == 4
