@@ -61,7 +61,10 @@ class Guarded:
     async def fetch(
         self, subject: Subject, attributes: frozenset[str], *, phase: Phase, reference: str, now: int
     ) -> Evidence:
-        """Ask the source unless it is resting; a late answer and one with holes count as failures."""
+        """Ask the source unless it is resting; no answer and a late one count as failures.
+
+        One with holes does not: what is wrong in one person's record must not close the register for everyone.
+        """
         if not self._breaker.admit():
             raise SourceUnavailable("resting")
         try:
@@ -76,10 +79,7 @@ class Guarded:
         except Exception:
             self._breaker.failed()
             raise
-        if any(found.status == "source_unavailable" for found in answer.values()):
-            self._breaker.failed()
-        else:
-            self._breaker.succeeded()
+        self._breaker.succeeded()
         return answer
 
     async def aclose(self) -> None:

@@ -108,7 +108,7 @@ class SqlSource:
         reference: str,  # noqa: ARG002 - nor for whom
         now: int,
     ) -> Evidence:
-        """Ask the views that hold these attributes. A view that fails costs its own; no connection at all raises."""
+        """Ask the views that hold these attributes. A view that fails costs its own; when none answers it raises."""
         if subject.person_number is None:
             return Evidence(without_value(sorted(attributes), "not_held", self.id, now))
         loop = asyncio.get_running_loop()
@@ -125,60 +125,63 @@ class SqlSource:
 
     def _ask(self, number: str, attributes: frozenset[str], now: int, over: Callable[[], bool]) -> Evidence:
         found: list[Found] = []
-        eligible = True
+        eligible = answered = True
         try:
             with self._engine.connect() as connection:
                 for view in self._declared.views:
                     wanted = sorted(attributes & view.attributes.keys())
-                    if wanted:
-                        answers, alive = self._view(connection, view, wanted, number, now=now, over=over)
+                    if not wanted:
+                        continue
+                    rows = self._rows(connection, view, wanted, number, over)
+                    if rows is None:
+                        answered = False
+                        found += without_value(wanted, "source_unavailable", self.id, now)
+                    else:
+                        answers, alive = self._found(view, wanted, rows, now)
                         found, eligible = found + answers, eligible and alive
         except SQLAlchemyError:
             raise SourceUnavailable("no connection") from None
+        if not answered and all(one.status == "source_unavailable" for one in found):
+            raise SourceUnavailable("no answer")
         if not eligible:
             return Evidence(without_value(sorted(attributes), "not_held", self.id, now), eligible=False)
         return Evidence(found)
 
-    def _view(
-        self,
-        connection: Connection,
-        view: View,
-        wanted: list[str],
-        number: str,
-        *,
-        now: int,
-        over: Callable[[], bool],
-    ) -> tuple[list[Found], bool]:
+    def _found(self, view: View, wanted: list[str], rows: Sequence[RowMapping], now: int) -> tuple[list[Found], bool]:
+        if not rows:
+            return without_value(wanted, "not_held", self.id, now), True
+        if len(rows) > self._most(view):
+            return without_value(wanted, "source_unavailable", self.id, now), True
         try:
-            rows = self._rows(connection, view, wanted, number, over)
-            if not rows:
-                return without_value(wanted, "not_held", self.id, now), True
             alive = not any(flag(row[view.deceased]) for row in rows if view.deceased)
             hidden = any(flag(row[view.protected]) for row in rows if view.protected)
             as_of = max((said for row in rows if view.as_of and (said := day(row[view.as_of]))), default=None)
-        except (Malformed, SQLAlchemyError):
-            connection.rollback()
+            if not alive:
+                return [], False
+            return [self._one(view, one, rows, hidden=hidden, as_of=as_of, now=now) for one in wanted], True
+        except Malformed:
             return without_value(wanted, "source_unavailable", self.id, now), True
-        if not alive:
-            return [], False
-        found = []
-        for attribute in wanted:
-            cells = view.cells(attribute)
-            if hidden and not cells.even_if_protected:
-                found += without_value([attribute], "withheld", self.id, now)
-            elif cells.not_applicable and flag(rows[0][cells.not_applicable]):
-                found += without_value([attribute], "not_applicable", self.id, now)
-            else:
-                read = _reader(cells, rows, many=view.many)
-                found.append(sealed(attribute, read, check=self._check, source=self.id, as_of=as_of, now=now))
-        return found, True
+
+    def _one(
+        self, view: View, attribute: str, rows: Sequence[RowMapping], *, hidden: bool, as_of: str | None, now: int
+    ) -> Found:
+        cells = view.cells(attribute)
+        if hidden and not cells.even_if_protected:
+            return Found(attribute, "withheld", None, self.id, None, now)
+        if cells.not_applicable and flag(rows[0][cells.not_applicable]):
+            return Found(attribute, "not_applicable", None, self.id, as_of, now)
+        read = _reader(cells, rows, many=view.many)
+        return sealed(attribute, read, check=self._check, source=self.id, as_of=as_of, now=now)
+
+    def _most(self, view: View) -> int:
+        return self._declared.max_rows if view.many else 1
 
     def _rows(
         self, connection: Connection, view: View, wanted: list[str], number: str, over: Callable[[], bool]
-    ) -> Sequence[RowMapping]:
-        """The view's rows of one person; Malformed when there are more than there may be or time is over."""
+    ) -> Sequence[RowMapping] | None:
+        """The view's rows of one person, one more than there may be at most; None when it fails or time is over."""
         if over():
-            raise Malformed
+            return None
         if connection.dialect.name == "sqlite":
             driver = connection.connection.driver_connection
             assert driver is not None  # noqa: S101 - for the type checker; a checked-out connection has its driver's
@@ -188,14 +191,14 @@ class SqlSource:
             cells = view.cells(attribute)
             needed |= {*cells.columns.values(), *filter(None, (cells.column, cells.not_applicable))}
         from_view = table(view.view, schema=view.schema_name)
-        limit = self._declared.max_rows if view.many else 1
         columns: list[ColumnClause[Any]] = [column(name) for name in sorted(needed)]
-        query: Select[Any] = select(*columns).select_from(from_view).order_by(*columns).limit(limit + 1)
+        query: Select[Any] = select(*columns).select_from(from_view).order_by(*columns).limit(self._most(view) + 1)
         query = query.where(column(view.person) == bindparam("person", number))
-        rows = connection.execute(query).mappings().all()
-        if len(rows) > limit:
-            raise Malformed
-        return rows
+        try:
+            return connection.execute(query).mappings().all()
+        except SQLAlchemyError:
+            connection.rollback()
+            return None
 
 
 def _reader(cells: Cells, rows: Sequence[RowMapping], *, many: bool) -> Callable[[], Any]:
