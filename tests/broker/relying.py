@@ -11,12 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from broker.clients.metadata import ClientMetadata
 from broker.parameters import Parameters
+from consent import intended_use
+from consent.intended_use import IntendedUse, Uses
 from keys import algorithms
 from keys.keyring import Keyring, SigningKey
 
 ISSUER = "https://broker.example"
 CALLBACK = "https://rp.example/callback"
 VERIFIER = "v" * 43
+WORDS = {"en": "Words", "ar": "كلمات"}
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 
 
@@ -94,3 +97,36 @@ def parameters(**given: str) -> Parameters:
 
 def keyring() -> Keyring:
     return Keyring((SigningKey.of(algorithms.generate("ES256"), purpose="token", stage="signing"),))
+
+
+def uses() -> Uses:
+    """The use `town.permit` of the client `rp`, and one of another client."""
+    return intended_use.collect([use("town.permit", "rp"), use("other.permit", "other")])
+
+
+def use(use_id: str, client_id: str) -> IntendedUse:
+    controller = {"id": "1", "scheme": "x", "name": WORDS, "domain": "rp.example", "country": "XX", "address": WORDS}
+    controller |= {"contact": "a@rp.example", "data_protection_contact": "b@rp.example"}
+    controller |= {"erasure_contact": "c@rp.example", "supervisory_authority": WORDS}
+    item = {"reason": WORDS, "retention_days": 30}
+    return IntendedUse.model_validate(
+        {
+            "id": use_id,
+            "version": 1,
+            "client_id": client_id,
+            "mode": "consent",
+            "kind": "once",
+            "minimum_acr": "http://eidas.europa.eu/LoA/substantial",
+            "purpose_code": "x",
+            "title": WORDS,
+            "purpose": WORDS,
+            "legal_basis": {"code": "x", "article": "1", "text": WORDS},
+            "controller": controller,
+            "items": [
+                {"id": "identity.given_name", "required": True, **item},
+                {"id": "contact.email", "required": False, **item},
+            ],
+            "consequence": WORDS,
+            "alternative": {"text": WORDS, "url": "https://rp.example/paper"},
+        }
+    )
