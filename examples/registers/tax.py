@@ -39,8 +39,7 @@ class TaxRegister:
         self._fault: str | None = None
         self._seconds = SLOW_SECONDS
         self.asked: list[tuple[str, tuple[str, ...]]] = []  # phase and items of every question; never whose
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (_Handler,), {"register": self}))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), type("Handler", (_Handler,), {"register": self}))
 
     @property
     def url(self) -> str:
@@ -113,6 +112,13 @@ def _item(known: dict[str, Any], name: str) -> dict[str, Any]:
     if name not in known:
         return {"status": "not_held"}
     return {"status": "provided", "value": known[name], "as_of": known["as_of"]}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Whoever asked went away before the answer; nothing to say about it."""
 
 
 class _Handler(BaseHTTPRequestHandler):
