@@ -64,7 +64,9 @@ def main() -> None:
     except MENDABLE as problem:
         terminal.misused(str(problem))
     except ValidationError as problem:
-        terminal.misused("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()))
+        terminal.misused(
+            "; ".join(": ".join([*map(str, e["loc"]), e["msg"]]) for e in problem.errors(include_input=False))
+        )
 
 
 @cli.command()

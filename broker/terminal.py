@@ -14,7 +14,9 @@ from rich.table import Table
 
 MISUSED = 2
 
-out = Console()
+WIDE = 200  # columns, where no terminal says how many there are
+
+out = Console(width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True)
 
 

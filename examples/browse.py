@@ -17,8 +17,7 @@ class Element:
 
     tag: str
     attributes: Attributes
-    children: list["Element"] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
+    inside: list["Element | str"] = field(default_factory=list)  # elements and texts, in order
 
     def __getitem__(self, name: str) -> str:
         return self.attributes.get(name, "")
@@ -28,13 +27,19 @@ class Element:
 
     def __iter__(self) -> Iterator["Element"]:
         yield self
-        for child in self.children:
-            yield from child
+        for part in self.inside:
+            if isinstance(part, Element):
+                yield from part
+
+    @property
+    def raw(self) -> str:
+        """All text inside, as it was sent."""
+        return "".join(part if isinstance(part, str) else part.raw for part in self.inside)
 
     @property
     def text(self) -> str:
         """All text inside, with single spaces."""
-        return " ".join(" ".join(text for element in self for text in element.texts).split())
+        return " ".join(self.raw.split())
 
     def find(self, tag: str = "", **wanted: str) -> "Element | None":
         """The first element inside with this tag and these attributes (`data_source` means `data-source`)."""
@@ -56,7 +61,7 @@ class Tree(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         element = Element(tag, {name: value or "" for name, value in attrs})
-        self.open[-1].children.append(element)
+        self.open[-1].inside.append(element)
         if tag not in VOID:
             self.open.append(element)
 
@@ -66,7 +71,7 @@ class Tree(HTMLParser):
                 pass
 
     def handle_data(self, data: str) -> None:
-        self.open[-1].texts.append(data)
+        self.open[-1].inside.append(data)
 
 
 @dataclass
@@ -118,7 +123,7 @@ class Browser:
             if each["type"] in {"checkbox", "radio"} and "checked" not in each:
                 continue
             if each["name"] and each["type"] not in {"submit", "file"}:
-                sent[each["name"]] = each["value"] if each.tag == "input" else "".join(each.texts).removeprefix("\n")
+                sent[each["name"]] = each["value"] if each.tag == "input" else each.raw.removeprefix("\n")
         pressed = form.find("button", value=button)
         if pressed is None:
             raise LookupError(f"no button {button!r} in the form {form_id!r} on {page.url}")
