@@ -36,7 +36,7 @@ def upgrade(tx: Connection) -> None:
     config, scripts = _scripts()
 
     def missing(revision: object, _context: object) -> list[object]:
-        return list(scripts._upgrade_revs("head", revision))  # type: ignore[arg-type]  # noqa: SLF001 - alembic's own commands do so
+        return list(scripts._upgrade_revs("head", revision))  # noqa: SLF001 - alembic's own commands do so
 
     with EnvironmentContext(config, scripts, fn=missing, as_sql=False) as environment:  # type: ignore[no-untyped-call]
         environment.configure(connection=tx, target_metadata=None, transactional_ddl=False)

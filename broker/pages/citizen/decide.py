@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, replace
+from typing import Any
 
 import uuid6
 from starlette.requests import Request
@@ -105,7 +106,7 @@ def _given(tx: Tx, facts: Decided, permission_id: str, now: int, valid_to: int) 
         raise ValueError("nothing was shared")
     lookup = permission.lookup(facts.screen.stream.key, visit.use.client_id, visit.use.id)
     earlier = permission.find_live(tx, lookup, now)
-    who = {} if earlier is None else {"supersedes": earlier.permission_id}
+    who: dict[str, Any] = {} if earlier is None else {"supersedes": earlier.permission_id}
     return ledger_entry.permission_given(
         facts.screen.stream,
         entry_id=str(uuid6.uuid7()),
