@@ -113,7 +113,7 @@ def drop_cookie(wired: Parts, name: str) -> Cookie:
 
 
 def visitor(request: Request) -> Visitor:
-    """Say who looks at a page; read once a request, with one short read of the session."""
+    """Say who looks at a page; looked up once a request, and once a minute noted that the session is used."""
     known = getattr(request.state, "visitor", None)
     if isinstance(known, Visitor):
         return known
@@ -135,8 +135,13 @@ def _session(request: Request, wired: Parts) -> sessions.Session | None:
     held = cookie(request, "semel")
     if not held:
         return None
+    now, idle = wired.clock(), wired.durations.session_idle
     with wired.database.read() as tx:
-        return sessions.find(tx, held, wired.clock())
+        live = sessions.find(tx, held, now)
+    if live is not None and sessions.used(live, now, idle) is not live:
+        with wired.database.write() as tx:
+            return sessions.touch(tx, live, now, idle)
+    return live
 
 
 def _bound(browser: str, session: sessions.Session | None) -> bytes:

@@ -87,13 +87,23 @@ def find(tx: Tx, cookie: str, now: int) -> Session | None:
     return None if row is None else _session(row)
 
 
-def touch(tx: Tx, live: Session, now: int, idle: int) -> Session:
-    """Note that a session is used; writes at most once a minute. `idle` in seconds, `now` in microseconds."""
+def used(live: Session, now: int, idle: int) -> Session:
+    """Return a session as it is once used now: the same one when that is not worth a write (once a minute is enough).
+
+    `idle` in seconds, `now` in microseconds. Half a session is not kept alive.
+    """
     until = now + idle * SECOND
-    if live.state != "full" or until - live.idle_until < 60 * SECOND:
-        return live
-    tx.execute(update(session).where(session.c.id_hash == live.id_hash, session.c.closed == 0).values(idle_until=until))
-    return replace(live, idle_until=until)
+    worth = live.state == "full" and until - live.idle_until >= 60 * SECOND
+    return replace(live, idle_until=until) if worth else live
+
+
+def touch(tx: Tx, live: Session, now: int, idle: int) -> Session:
+    """Note in the row that a session is used; an ended one stays ended."""
+    touched = used(live, now, idle)
+    if touched is not live:
+        chosen = update(session).where(session.c.id_hash == live.id_hash, session.c.closed == 0)
+        tx.execute(chosen.values(idle_until=touched.idle_until))
+    return touched
 
 
 def freshen(tx: Tx, live: Session, now: int) -> Session:
