@@ -2,23 +2,20 @@
 
 from urllib.parse import quote
 
-from broker.authorization.request import AuthorizationRequest
+
+def success(redirect_uri: str, code: str, *, state: str | None, issuer: str) -> str:
+    """Return where to send the browser with a code. The address is that of a checked request, never one as sent."""
+    return _location(redirect_uri, code=code, iss=issuer, state=state)
 
 
-def success(request: AuthorizationRequest, *, issuer: str, code: str) -> str:
-    """Return where to send the browser with a code. Only a checked request has an address to send anybody to."""
-    return _location(request, code=code, iss=issuer, state=request.state)
-
-
-def error(request: AuthorizationRequest, *, issuer: str, code: str, description: str = "") -> str:
+def error(redirect_uri: str, code: str, *, state: str | None, issuer: str, description: str = "") -> str:
     """Return where to send the browser with an error code of RFC 6749 §4.1.2.1 or OpenID Connect Core §3.1.2.6."""
-    return _location(request, error=code, error_description=description, iss=issuer, state=request.state)
+    return _location(redirect_uri, error=code, error_description=description, iss=issuer, state=state)
 
 
-def _location(request: AuthorizationRequest, **members: str | None) -> str:
+def _location(redirect_uri: str, **members: str | None) -> str:
     """Append to the address, keeping a query it has; the client's `state` goes back exactly as it came."""
-    address = request.redirect_uri
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in members.items() if value)
-    if "?" not in address:
-        return f"{address}?{query}"
-    return address + ("" if address.endswith(("?", "&")) else "&") + query
+    if "?" not in redirect_uri:
+        return f"{redirect_uri}?{query}"
+    return redirect_uri + ("" if redirect_uri.endswith(("?", "&")) else "&") + query

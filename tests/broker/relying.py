@@ -43,7 +43,7 @@ class Key:
 
 
 def client(key: Key, client_id: str = "rp", **members: Any) -> ClientMetadata:
-    declared = {"client_id": client_id, "client_name": "Relying Party", "redirect_uris": [CALLBACK]}
+    declared: dict[str, Any] = {"client_id": client_id, "client_name": "Relying Party", "redirect_uris": [CALLBACK]}
     if "jwks_uri" not in members:
         declared["jwks"] = {"keys": [key.jwk]}
     return ClientMetadata.model_validate({**declared, **members})

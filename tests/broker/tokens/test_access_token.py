@@ -83,7 +83,7 @@ REFUSED = [
     ("RFC 9068 §4 from the future",    lambda now: mint(now + 3600 * SECOND)),
     ("RFC 9068 §4 changed",            lambda now: mint(now)[:-2] + "AA"),
     ("RFC 9068 §4 unsigned",           lambda now: mint(now).rpartition(".")[0] + "."),
-    ("RFC 8725 §3.1 alg none",         lambda now: jwt.encode({"iss": ISSUER}, None, algorithm="none", headers={"typ": "at+jwt"})),
+    ("RFC 8725 §3.1 alg none",         lambda now: jwt.encode({"iss": ISSUER}, "", algorithm="none", headers={"typ": "at+jwt"})),
     ("RFC 6750 §3.1 no token",         lambda _: "x"),
 ]
 # fmt: on
