@@ -81,7 +81,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
 def publisher(settings: Settings, database: Database, roots: RootKeyring, now: Callable[[], int]) -> Publisher:
     """Make the publisher, the one holder of the ledger's signing keys."""
     with database.read() as tx:
-        loaded = sealed.load(tx, roots.ring("ledger"), ("ledger",))
+        loaded = sealed.load(tx, roots.ring("ledger"), ["ledger"])
     keys = [loaded.signer("ledger", alg) for alg in checkpoint.ALGORITHMS.values()]
     signers = [checkpoint.Signer.of(settings.ledger_origin, key) for key in keys]
     return Publisher(database, settings.ledger_dir, signers, clock=now)

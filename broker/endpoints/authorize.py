@@ -101,7 +101,7 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Redirect 
 
 
 def _back(wired: needs.Parts, asked: AuthorizationRequest, error: str) -> Redirect:
-    return Redirect(response.error(asked, issuer=wired.issuer, code=error))
+    return Redirect(response.error(asked.redirect_uri, error, state=asked.state, issuer=wired.issuer))
 
 
 def journey_cookie(wired: needs.Parts, journey_id: str) -> Cookie:

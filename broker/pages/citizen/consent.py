@@ -178,7 +178,8 @@ def to_agency(tx: Tx, visit: Visit, now: int) -> Answer:
         return Page("already.html", {"outcome": "returned", "service": visit.service}, status=410)
     pushed.close(tx, found.journey_id)
     secret = journey.code(visit.handle, found.journey_id)
-    return Redirect(response.success(found.request, issuer=visit.wired.issuer, code=secret))
+    asked = found.request
+    return Redirect(response.success(asked.redirect_uri, secret, state=asked.state, issuer=visit.wired.issuer))
 
 
 def back(tx: Tx, visit: Visit, error: str) -> Answer:
@@ -189,7 +190,8 @@ def back(tx: Tx, visit: Visit, error: str) -> Answer:
     )
     preview.drop(tx, found.journey_id)
     pushed.close(tx, found.journey_id)
-    return Redirect(response.error(found.request, issuer=visit.wired.issuer, code=error))
+    asked = found.request
+    return Redirect(response.error(asked.redirect_uri, error, state=asked.state, issuer=visit.wired.issuer))
 
 
 def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:
