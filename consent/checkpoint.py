@@ -54,12 +54,6 @@ class Signer:
         return cls(VerifierKey(origin, kinds[key.alg], notes.public_key(key)), key.sign)
 
 
-def signers_of(origin: str, keys: Iterable[SigningKey]) -> tuple[Signer, ...]:
-    """Return the signers among the ledger's keys, those in stage `signing`; Ed25519 first."""
-    signing = [Signer.of(origin, key) for key in keys if key.stage == "signing"]
-    return tuple(sorted(signing, key=lambda signer: signer.key.kind))
-
-
 @dataclass(frozen=True)
 class Checkpoint:
     """What a note says: the log's origin, its size and its root."""

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from broker.publisher import Publisher
-from consent import audit, checkpoint, ledger, ledger_entry
+from consent import audit, ledger, ledger_entry
+from consent.checkpoint import Signer
 from consent.errors import LedgerBroken
 from consent.ledger_entry import Stream, SystemRecord
 from consent.tables import ledger_checkpoint
@@ -15,9 +16,7 @@ from keys import notes
 
 ORIGIN = "id.example.gov/ledger"
 MARIA = Stream("person:maria", 0, b"\x01" * 32)
-SIGNERS = checkpoint.signers_of(
-    ORIGIN, [notes.from_seed("ML-DSA-44", bytes(32)), notes.from_seed("Ed25519", bytes(32))]
-)
+SIGNERS = [Signer.of(ORIGIN, notes.from_seed(alg, bytes(32))) for alg in ("Ed25519", "ML-DSA-44")]
 
 
 @pytest.fixture
