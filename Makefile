@@ -2,7 +2,7 @@
 # Needed: Python 3.11 or newer with venv, make; for `make test` also root or sudo on a Debian-like system.
 PYTHON ?= python3
 BIN := .venv/bin
-LOCK_FLAGS := --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header
+LOCK_FLAGS := --allow-unsafe --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header
 
 .PHONY: demo test check assets lock help
 

@@ -32,7 +32,7 @@ def test_tests_are_no_package(tracked: list[str]) -> None:
 
 
 def test_lock_file_has_versions_and_hashes_and_nothing_else(root: Path) -> None:
-    line = re.compile(r"[a-z0-9._-]+==[^\s;]+(?: ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?|    #.*|")
+    line = re.compile(r"[a-z0-9._-]+==[^\s;]+(?: ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?|(?:    )?#.*|")
     lines = (root / "requirements.lock").read_text().splitlines()
     assert [text for text in lines if not line.fullmatch(text) or "://" in text] == []
 
