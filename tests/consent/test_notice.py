@@ -1,0 +1,125 @@
+"""The notice: ordered blocks that the page and the digest are made of, in every language."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent import intended_use, notice, request
+from keys import canonical
+
+REQUIRED = ("who", "why", "basis", "items", "until", "sources", "consequence", "alternative")
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_order_people_read_in(childcare, asked, catalogue, language):
+    made = notice.build(childcare, asked, catalogue, language)
+    assert tuple(block.kind for block in made.blocks) == notice.ORDER
+    assert all(block.text for block in made.blocks)
+    assert all(block.heading for block in made.blocks if block.kind != "who")
+
+
+def test_required_are_read_and_optional_are_chosen(childcare, asked, catalogue):
+    made = notice.build(childcare, asked, catalogue, "en")
+    blocks = {block.kind: [item.id for item in block.items] for block in made.blocks}
+    assert blocks["optional"] == ["contact.iban", "contact.email"]
+    assert blocks["items"] == [item for item in childcare.item_ids if item in asked.required]
+    assert made.item("contact.iban").note == (
+        "So that the allowance can be paid to this account. They keep it for 5 years at most."
+    )
+
+
+def test_what_a_use_does_not_have_is_left_out(uses, catalogue):
+    use = uses.get("semel.wallet-residence")
+    asked = request.normalise(["use:semel.wallet-residence"], uses, "semel.wallet")
+    assert asked is not None
+    assert tuple(block.kind for block in notice.build(use, asked, catalogue, "en").blocks) == REQUIRED
+
+
+def texts_of(made: notice.Notice) -> dict[str, str]:
+    return {block.kind: block.text for block in made.blocks}
+
+
+def test_how_long(childcare, permit, uses, asked, catalogue):
+    once = request.normalise(["use:norr.building-permit"], uses, "norr-planning")
+    assert once is not None
+    assert "90 days or 1 year" in texts_of(notice.build(childcare, asked, catalogue, "en"))["until"]
+    assert "90 يومًا أو سنة واحدة" in texts_of(notice.build(childcare, asked, catalogue, "ar"))["until"]
+    assert texts_of(notice.build(permit, once, catalogue, "en"))["until"].startswith("Once")
+
+
+def test_the_registers_are_named(childcare, asked, catalogue):
+    made = notice.build(childcare, asked, catalogue, "en")
+    assert texts_of(made)["sources"] == "Population register, Tax Agency, your account here"
+
+
+def test_the_page_has_every_text_and_only_ids_for_values(childcare, asked, catalogue):
+    made = notice.build(childcare, asked, catalogue, "ar")
+    page = notice.page(made)
+    kept = notice.to_json(made)
+    for drawn, block in zip(page["blocks"], kept["blocks"], strict=True):
+        assert {**drawn, "items": None} == {**block, "items": None}
+        assert drawn.get("items", []) == [item["id"] for item in block.get("items", [])]
+
+
+def test_kept_and_shown_again(childcare, asked, catalogue):
+    made = notice.build(childcare, asked, catalogue, "ar")
+    again = notice.from_json(canonical.loads(canonical.dumps(notice.to_json(made))))
+    assert again == made
+    assert again.digest == made.digest
+
+
+def test_a_digest_a_language(childcare, asked, catalogue):
+    digests = notice.digests(childcare, asked, catalogue)
+    assert digests.keys() == {"en", "ar"}
+    assert digests["en"] != digests["ar"]
+    assert digests["en"] == notice.build(childcare, asked, catalogue, "en").digest
+
+
+def reworded(use: intended_use.IntendedUse, field: str) -> intended_use.IntendedUse:
+    return use.model_copy(update={field: {**getattr(use, field), "en": "Other words."}})
+
+
+@pytest.mark.parametrize("field", ["purpose", "consequence", "title"])
+def test_other_words_are_another_notice(childcare, asked, catalogue, field):
+    before = notice.digests(childcare, asked, catalogue)
+    after = notice.digests(reworded(childcare, field), asked, catalogue)
+    assert before["en"] != after["en"]
+    assert before["ar"] == after["ar"]
+
+
+def changed_item(use: intended_use.IntendedUse, **change) -> intended_use.IntendedUse:
+    return use.model_copy(update={"items": (use.items[0].model_copy(update=change), *use.items[1:])})
+
+
+def test_a_longer_retention_or_another_reason_is_another_notice(childcare, asked, catalogue):
+    digest = notice.build(childcare, asked, catalogue, "en").digest
+    for change in ({"retention_days": 3650}, {"reason": {"en": "Because.", "ar": "لأن."}}):
+        assert notice.build(changed_item(childcare, **change), asked, catalogue, "en").digest != digest
+
+
+@given(kept=st.sets(st.integers(0, 8), min_size=1))
+def test_other_items_are_another_notice(childcare, asked, catalogue, kept):
+    narrower = request.DataRequest(
+        asked.use_id, asked.version, tuple(item for at, item in enumerate(asked.items) if at in kept), asked.kind
+    )
+    same = narrower.items == asked.items
+    made = notice.build(childcare, narrower, catalogue, "en")
+    assert (made.digest == notice.build(childcare, asked, catalogue, "en").digest) is same
+    assert {item.id for block in made.blocks for item in block.items} == set(narrower.item_ids)
+
+
+def test_the_digest_is_of_these_bytes(childcare, asked, catalogue):
+    kept = notice.to_json(notice.build(childcare, asked, catalogue, "en"))
+    assert kept.keys() == {
+        "use",
+        "version",
+        "language",
+        "catalogue",
+        "text_version",
+        "name",
+        "title",
+        "domain",
+        "blocks",
+    }
+    assert kept["catalogue"] == {"identity": 1, "address": 1, "family": 1, "employment": 1, "contact": 1}
+    assert kept["blocks"][3]["items"][0].keys() == {"id", "label", "reason", "kept"}
