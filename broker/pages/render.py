@@ -142,7 +142,7 @@ def tell_moment(when: int, locale: Locale, zone: ZoneInfo) -> Markup:
     """Tell a time given in microseconds since 1970, in the zone of the service, to the minute."""
     local = _local(when, zone)
     day = dates.format_date(local, "long", locale=locale)
-    pattern = dates.get_datetime_format("long", locale=locale).replace("'", "")
+    pattern = str(dates.get_datetime_format("long", locale=locale)).replace("'", "")
     told = pattern.replace("{1}", day).replace("{0}", dates.format_time(local, "short", locale=locale))
     return Markup('<time datetime="{}">{}</time>').format(local.isoformat(timespec="seconds"), told)
 

@@ -6,6 +6,7 @@ is a person's own when their ledger key makes its look-up value: no list of owne
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,7 @@ from keys import opaque
 
 PAGE = 50
 WHOLE = 500
+ID = re.compile(r"[0-9a-f-]{36}", re.ASCII)
 UNKNOWN = Refusal("not_found", status=404)
 
 
@@ -56,11 +58,12 @@ async def gather(request: Request) -> Facts:
     """Find out whose account this is; stops with the way to sign-in for anyone not fully signed in."""
     session = needs.signed_in(request)
     before = parameters.query(request).get("before", "")
+    named = str(request.path_params.get("id", ""))
     return Facts(
         wired=needs.parts(request),
         person_id=session.person_id,
         language=needs.visitor(request).language,
-        permission_id=str(request.path_params.get("id", "")),
+        permission_id=named if ID.fullmatch(named) else "",
         before=int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None,
     )
 

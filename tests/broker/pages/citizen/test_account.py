@@ -1,0 +1,142 @@
+"""The account's pages: what is shared and used, stopping it, and nobody else's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from broker.database import Database
+from broker.people import people
+from broker.people.people import Enrolment, Profile
+from broker.sign_in import session
+from tests.broker import issuing
+from tests.broker.issuing import Issuer
+
+PATHS = ["", "/sharing", "/sharing/{id}", "/sharing/{id}/stop", "/activity"]
+
+
+@pytest.fixture
+def issuer(database: Database, tmp_path: Path) -> Iterator[Issuer]:
+    with issuing.running(database, tmp_path) as running:
+        yield running
+
+
+def given(issuer: Issuer) -> str:
+    """Let the person share something; return the permission's id."""
+    issuer.offer()
+    return issuer.events()[0].permission or ""
+
+
+def stop(issuer: Issuer, permission: str, **ticked: str):
+    page = issuer.browser.get(f"/account/sharing/{permission}/stop")
+    return issuer.submit(page, "stop", action="stop-sharing", **ticked)
+
+
+def stranger(issuer: Issuer) -> TestClient:
+    """Another person, signed in at the same place."""
+    parts = issuer.parts
+    with parts.database.write() as tx:
+        made = Enrolment("nils", "x", None, "low", Profile("Nils"))
+        person = people.enrol(tx, parts.vault, parts.roots, made, issuer.now)
+        cookie, _ = session.start(
+            tx, person, state="full", acr="", amr=("pwd",), now=issuer.now, idle=7200, longest=7200
+        )
+    client = TestClient(issuer.browser.app, base_url=parts.issuer, follow_redirects=False)
+    client.cookies.set("__Host-semel", cookie, domain="id.example.gov", path="/")
+    return client
+
+
+def test_an_empty_account_says_what_will_be_there(issuer: Issuer) -> None:
+    assert "Hello" in issuer.browser.get("/account").text
+    assert "No service may use your information now." in issuer.browser.get("/account/sharing").text
+    assert "No one has used your information yet." in issuer.browser.get("/account/activity").text
+
+
+def test_what_was_shared_is_listed_with_its_items(issuer: Issuer) -> None:
+    permission = given(issuer)
+    listed = issuer.browser.get("/account/sharing").text
+    assert f'data-permission="{permission}" data-state="live"' in listed
+    page = issuer.browser.get(f"/account/sharing/{permission}").text
+    assert f'href="/account/sharing/{permission}/stop"' in page
+    assert "You agreed to share" in page
+    assert "Home address" in page
+    assert "Proof of residence" in page
+
+
+def test_stopping_ends_it_at_once_and_is_entered_once(issuer: Issuer) -> None:
+    permission = given(issuer)
+    page = stop(issuer, permission, ask_erasure="yes")
+    assert "Sharing has stopped" in page.text
+    assert "delete what they already got" in page.text
+    assert issuer.types() == ["permission.given", "permission.withdrawn"]
+    assert issuer.events()[0].body["erasure"] == "asked"
+    listed = issuer.browser.get("/account/sharing").text
+    assert f'data-permission="{permission}" data-state="withdrawn"' in listed
+    assert "You stopped sharing" in issuer.browser.get("/account/activity").text
+
+
+def test_stopping_twice_says_that_it_had_ended(issuer: Issuer) -> None:
+    permission = given(issuer)
+    page = issuer.browser.get(f"/account/sharing/{permission}/stop")
+    assert "Sharing has stopped" in issuer.submit(page, "stop", action="stop-sharing").text
+    assert "This had already ended" in issuer.submit(page, "stop", action="stop-sharing").text
+    assert issuer.types() == ["permission.given", "permission.withdrawn"]
+    assert issuer.events()[0].body.get("erasure") is None
+    again = issuer.browser.get(f"/account/sharing/{permission}/stop")
+    assert again.url.path == f"/account/sharing/{permission}"
+    assert "/stop" not in again.text
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_nobody_sees_an_account_without_signing_in(issuer: Issuer, path: str) -> None:
+    answer = issuer.wallet.get("/account" + path.format(id=given(issuer)), follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+
+
+@pytest.mark.parametrize("path", ["/sharing/{id}", "/sharing/{id}/stop"])
+def test_a_permission_is_its_persons(issuer: Issuer, path: str) -> None:
+    other = stranger(issuer)
+    for permission in (given(issuer), "0197f3c2-0000-7000-8000-000000000007", "%00", "x" * 4000):
+        assert other.get("/account" + path.format(id=permission)).status_code == 404
+
+
+def test_nobody_stops_for_another(issuer: Issuer) -> None:
+    permission, other = given(issuer), stranger(issuer)
+    token = re.findall(r'name="form_token" value="([^"]+)"', other.get("/sign-out").text)[0]
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    form = {"form_token": token, "action": "stop-sharing"}
+    assert other.post(f"/account/sharing/{permission}/stop", data=form, headers=headers).status_code == 404
+    assert issuer.types() == ["permission.given"]
+
+
+@pytest.mark.parametrize(("headers", "token"), [({"Sec-Fetch-Site": "cross-site"}, True), ({"Sec-Fetch-Site": "same-origin"}, False)])  # fmt: skip
+def test_another_site_stops_nothing(issuer: Issuer, headers: dict[str, str], token: bool) -> None:
+    permission = given(issuer)
+    page = issuer.browser.get(f"/account/sharing/{permission}/stop")
+    known = re.findall(r'name="form_token" value="([^"]+)"', page.text)[0]
+    form = {"form_token": known if token else "00" * 32, "action": "stop-sharing"}
+    answer = issuer.browser.post(f"/account/sharing/{permission}/stop", data=form, headers=headers)
+    assert answer.status_code == 403
+    assert issuer.types() == ["permission.given"]
+
+
+def test_pages_come_in_the_language_chosen(issuer: Issuer) -> None:
+    permission = given(issuer)
+    page = issuer.browser.get(f"/account/sharing/{permission}?lang=ar").text
+    assert '<html lang="ar" dir="rtl"' in page
+    assert "عنوان السكن" in page
+    assert '<html lang="ar" dir="rtl"' in issuer.browser.get("/account/activity").text
+
+
+def test_older_events_are_a_page_further(issuer: Issuer) -> None:
+    permission = given(issuer)
+    stop(issuer, permission)
+    assert "You agreed to share" not in issuer.browser.get("/account/activity?before=0").text
+    first = issuer.browser.get("/account/activity?before=1").text
+    assert "You agreed to share" in first
+    assert "You stopped sharing" not in first
+    assert issuer.browser.get("/account/activity?before=x").status_code == 200
