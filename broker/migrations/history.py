@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -35,7 +36,7 @@ def upgrade(tx: Connection) -> None:
     """Run what is missing, inside the caller's transaction."""
     config, scripts = _scripts()
 
-    def missing(revision: object, _context: object) -> list[object]:
+    def missing(revision: str, _context: MigrationContext) -> list[Any]:
         return list(scripts._upgrade_revs("head", revision))  # noqa: SLF001 - alembic's own commands do so
 
     with EnvironmentContext(config, scripts, fn=missing, as_sql=False) as environment:  # type: ignore[no-untyped-call]
