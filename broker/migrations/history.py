@@ -39,6 +39,6 @@ def upgrade(tx: Connection) -> None:
     def missing(revision: str, _context: MigrationContext) -> list[Any]:
         return list(scripts._upgrade_revs("head", revision))  # noqa: SLF001 - alembic's own commands do so
 
-    with EnvironmentContext(config, scripts, fn=missing, as_sql=False) as environment:  # type: ignore[no-untyped-call]
+    with EnvironmentContext(config, scripts, fn=missing, as_sql=False) as environment:
         environment.configure(connection=tx, target_metadata=None, transactional_ddl=False)
         environment.run_migrations()
