@@ -89,6 +89,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("RFC 9126 §2.3 no authentication",    {"client_assertion": None},                       401, "invalid_client"),
     ("RFC 7636 §4.4.1 no PKCE",            {"code_challenge": None},                         400, "invalid_request"),
     ("RFC 9396 §5 over-asking",            {"scope": "openid use:town.permit income.taxable"}, 400, "invalid_authorization_details"),
+    ("OIDC Core §5.4 a word for more",     {"scope": "openid use:town.permit profile"},      400, "invalid_authorization_details"),
     ("RFC 6749 §4.1.2.1 unknown use",      {"scope": "openid use:town.none"},                400, "invalid_scope"),
 ]
 # fmt: on
