@@ -78,6 +78,10 @@ class Walk:
         person = {"username": self.person["username"], "password": self.person["password"]}
         page = self.browser.submit(page, "sign-in", "sign-in", **person)
         self.page = self.enter_code(page)
+        if self.page.url.startswith(self.agencies["norr-childcare"]):  # nothing to ask: shared in an earlier walk
+            self.stop_permission(self.visit("norr-childcare")["answer"]["grant_id"])
+            again = self.browser.open(f"{self.agencies['norr-childcare']}/")
+            self.page = self.browser.submit(again, "prefill", "fill")
         expect(self.page.has("consent"), f"no consent page but: {self.page.heading}")
         return f"signed in with password and code; the page asks: {self.page.heading}"
 
@@ -112,14 +116,18 @@ class Walk:
         expect(all(f["data-source"] and f["data-as-of"] for f in fields if f["data-source"] != "account"), "no date")
         return {f["name"]: f["value"] if f.tag == "input" else f.text for f in fields}
 
+    def visit(self, agency: str) -> dict[str, Any]:
+        """What the agency holds about this browser's visit."""
+        return dict(self.browser.http.get(f"{self.agencies[agency]}/visit.json").raise_for_status().json())
+
     def verified_visit(self, agency: str) -> dict[str, Any]:
         """What the agency holds; its ID token verified with PyJWT and the published keys (OIDC Core §3.1.3.7)."""
-        visit = self.browser.http.get(f"{self.agencies[agency]}/visit.json").json()
+        visit = self.visit(agency)
         key = self.keys[jwt.get_unverified_header(visit["id_token"])["kid"]]
         token = jwt.decode(visit["id_token"], key, ["ES256"], audience=agency, issuer=self.issuer)
         expect(token["sub"] == visit["subject"], "the ID token is about somebody else")
         expect(visit["answer"]["ledger"]["seq"] > 0, "the answer has no place in the ledger")
-        return dict(visit)
+        return visit
 
     def planning_form(self) -> str:
         """The second agency: no second identification, a new decision, no proof of address."""
@@ -155,13 +163,18 @@ class Walk:
 
     def stop(self) -> str:
         """The person stops the first permission."""
-        link = next(iter(self.page.links(f"/account/sharing/{self.childcare_id}")), None)
+        return self.stop_permission(self.childcare_id).heading
+
+    def stop_permission(self, permission: str) -> Page:
+        """From the list in the account to the page that says it is stopped."""
+        page = self.browser.open(f"{self.issuer}/account/sharing")
+        link = next(iter(page.links(f"/account/sharing/{permission}")), None)
         expect(link, "the permission has no page of its own")
         page = self.browser.open(str(link))
         page = self.browser.open(page.links("/stop")[0])
         page = self.browser.submit(page, "stop", "stop-sharing")
         expect(page.status == 200 and not page.has("problem"), f"not stopped: {page.heading}")
-        return page.heading
+        return page
 
     def refused(self) -> str:
         """The agency's next call fails and says why."""

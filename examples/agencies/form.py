@@ -10,12 +10,8 @@ from babel.dates import format_date, format_time
 
 HERE = Path(__file__).parent
 LANGUAGES = ("en", "ar")
-NOT_SHOWN = {
-    "given_name",
-    "family_name",
-    "custody",
-    "country",
-}  # a person's name comes first; codes mean nothing to people
+TOGETHER = [("given_name", "family_name"), ("street_address", "house_number"), ("postal_code", "locality")]
+NOT_SHOWN = {"custody", "country"}  # codes mean nothing to people
 
 
 @dataclass(frozen=True)
@@ -92,9 +88,10 @@ def readable(item: dict[str, Any], language: str) -> str:
 
 def _lines(value: object, language: str) -> str:
     if isinstance(value, dict):
-        name = " ".join(filter(None, (value.get("given_name"), value.get("family_name"))))
-        rest = [_lines(part, language) for part_name, part in value.items() if part_name not in NOT_SHOWN]
-        return ", ".join(filter(None, [name, *rest]))
+        known = {*NOT_SHOWN, *(name for pair in TOGETHER for name in pair)}
+        pairs = [" ".join(str(value[name]) for name in pair if value.get(name)) for pair in TOGETHER]
+        rest = [_lines(part, language) for name, part in value.items() if name not in known]
+        return ", ".join(filter(None, [*pairs, *rest]))
     if isinstance(value, list):
         return "\n".join(_lines(part, language) for part in value)
     return "" if value is None else long_date(str(value), language)
