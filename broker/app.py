@@ -31,7 +31,6 @@ from broker.publisher import Publisher
 from broker.routes import ROUTES, Route
 from broker.settings import Settings
 from consent import catalogue, checkpoint, intended_use
-from consent import request as data_request
 from keys import canonical
 from keys.keyring import RootKeyring
 from keys.sources import sealed
@@ -75,7 +74,6 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         data_dir=settings.data_dir,
         ledger_dir=settings.ledger_dir,
         clock=now,
-        scope_words=data_request.load_scopes(settings.config_dir, known),
     )
     return parts, publisher(settings, database, roots, now) if database.dialect == "sqlite" else None
 

@@ -168,7 +168,7 @@ def no_other_spelling(asked: Unchecked) -> Members:
 def within_the_use(asked: Unchecked) -> Members:
     """What is asked for lies within the intended use the agency registered (RFC 9396 §5; `consent.request`)."""
     scope = _words(asked, "scope", _SCOPE_TOKEN)
-    data = data_request.normalise(scope, asked.uses, asked.client.client_id, asked.scope_words)
+    data = data_request.normalise(scope, asked.uses, asked.client.client_id)
     if data is None:
         raise Wire("invalid_scope", "scope must name the intended use: use:<id>")
     return {"data": data}

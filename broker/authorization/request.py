@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from broker.clients.metadata import ClientMetadata
@@ -18,8 +17,7 @@ from keys import canonical
 class Unchecked:
     """What a known client asked for, nothing of it believed yet.
 
-    `proof_jkt` is the thumbprint of the key whose DPoP proof came along; `issuer` and `uses` are what it is measured
-    against, `scope_words` what the operator's scope words stand for.
+    `proof_jkt` is the thumbprint of the key whose DPoP proof came along; `issuer` and `uses` are what it is measured against.
     """
 
     client: ClientMetadata
@@ -27,7 +25,6 @@ class Unchecked:
     issuer: str
     uses: Uses
     proof_jkt: str | None = None
-    scope_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

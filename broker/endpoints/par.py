@@ -41,7 +41,7 @@ async def gather(request: Request) -> Facts:
     )
     proofs = request.headers.getlist("dpop")
     proof = dpop.verify(proofs, method="POST", url=wired.issuer + PATH, ring=ring, now=now) if proofs else None
-    asked = Unchecked(client.client, given, wired.issuer, wired.uses, proof.jkt if proof else None, wired.scope_words)
+    asked = Unchecked(client.client, given, wired.issuer, wired.uses, proof.jkt if proof else None)
     checked = checks.check(asked, checks.At.PUSH)
     return Facts(client, proof, checked, pushed.new_uri(), wired.durations.pushed_request, dpop.offer(ring, now))
 

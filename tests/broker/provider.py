@@ -166,7 +166,6 @@ def wire(database: Database, tmp_path: Path, now: int) -> Provider:
         vault=Vault(tmp_path / "keys"),
         catalogue=CATALOGUE,
         uses=uses(),
-        scope_words={"profile": ("identity.full_name",), "email": ("contact.email",)},
         registry=Registry(clients, KeySets(Egress())),
         durations=Durations(),
     )

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -101,7 +102,8 @@ def keyring() -> Keyring:
 
 def uses() -> Uses:
     """The use `town.permit` of the client `rp`, and one of another client."""
-    return intended_use.collect([use("town.permit", "rp"), use("other.permit", "other")])
+    made = intended_use.collect([use("town.permit", "rp"), use("other.permit", "other")])
+    return replace(made, words={"profile": ("identity.full_name",), "email": ("contact.email",)})
 
 
 def use(use_id: str, client_id: str) -> IntendedUse:
