@@ -56,6 +56,11 @@ class Shared:
     given: tuple[str, ...]
     decisions: Mapping[str, ItemDecision]
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The items of which something is kept until the release: a value, or that there was none to show."""
+        return tuple(item for item, said in self.decisions.items() if said != "refused")
+
 
 def decide(
     request: DataRequest, use: IntendedUse, live: Permission | None, notice_digests: Collection[bytes], now: int

@@ -65,6 +65,12 @@ def agency_status(status: Status, *, required: bool, protectable: bool, cleared:
     }[status]
 
 
-def truth(decision: str | None, found: Status) -> Status:
-    """Join a decision with what the register said: what was not given was refused, whatever there was."""
-    return found if decision in {"given", "not_shown"} else "refused"
+def truth(found: Status | None, *, given: bool) -> Status:
+    """Say what became of an item at a release.
+
+    `found` is what was kept of the register's answer: nothing for an item the person refused, the status alone for one
+    that could not be shown to them and is therefore not `given`. An answer about an item that was not given is a refusal.
+    """
+    if given:
+        return found or "source_unavailable"
+    return found if found in {"source_unavailable", "withheld"} else "refused"

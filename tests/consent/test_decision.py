@@ -164,6 +164,7 @@ def test_what_could_not_be_shown_is_not_given(use, status):
     said = share(request_of(use), {"contact.iban"}, available)
     assert said.given == ("identity.given_name",)
     assert said.decisions["address.registered"] == said.decisions["contact.iban"] == "not_shown"
+    assert said.kept == IDS[:3]
 
 
 @pytest.mark.parametrize("status", ["not_held", "not_applicable"])

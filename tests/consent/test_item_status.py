@@ -51,8 +51,23 @@ def test_only_a_cleared_use_learns_of_protection():
     assert agency_status("withheld", required=True, protectable=True, cleared=True).status == "withheld"
 
 
-@pytest.mark.parametrize("found", STATUSES)
-def test_what_was_not_given_is_refused_whatever_there_was(found):
-    assert truth("given", found) == found
-    assert truth("refused", found) == truth(None, found) == "refused"
-    assert agency_status(truth("refused", "source_unavailable"), required=False, protectable=False) != LATER
+@pytest.mark.parametrize(
+    ("found", "given", "became"),
+    [
+        *[(status, True, status) for status in STATUSES],
+        (None, True, "source_unavailable"),
+        (None, False, "refused"),
+        ("provided", False, "refused"),
+        ("not_held", False, "refused"),
+        ("not_applicable", False, "refused"),
+        ("refused", False, "refused"),
+        ("source_unavailable", False, "source_unavailable"),
+        ("withheld", False, "withheld"),
+    ],
+)
+def test_what_became_of_an_item(found, given, became):
+    assert truth(found, given=given) == became
+
+
+def test_a_register_that_was_down_while_deciding_may_be_asked_again():
+    assert agency_status(truth("source_unavailable", given=False), required=True, protectable=False) == LATER
