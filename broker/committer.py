@@ -153,14 +153,15 @@ class Committer:
     def _judge(self, tx: Tx, batch: ledger.Batch, change: Change[Any], now: int) -> Outcome:
         """Run one change in its savepoint and apply its entries, before the next one is looked at."""
         mark = len(batch)
+        tx.exec_driver_sql("SAVEPOINT change")  # in text: SQLAlchemy compiles a named savepoint anew each time
         try:
-            with tx.begin_nested():
-                return self._make(tx, batch, change, now)
-        except Exception as problem:
+            made: Outcome = self._make(tx, batch, change, now)
+        except Exception as problem:  # noqa: BLE001 - whatever a change raises is its caller's answer
             batch.rewind(mark)
-            if tx.invalidated or not tx.in_transaction():
-                raise  # the transaction is gone, not the change wrong
-            return problem
+            tx.exec_driver_sql("ROLLBACK TO SAVEPOINT change")  # raises when the whole transaction is gone
+            made = problem
+        tx.exec_driver_sql("RELEASE SAVEPOINT change")
+        return made
 
     def _make(self, tx: Tx, batch: ledger.Batch, change: Change[Any], now: int) -> Committed[Any]:
         result, entries = change(tx, now)
