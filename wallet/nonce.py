@@ -48,7 +48,8 @@ def spend(tx: Connection, nonce: str, *, expires: int) -> None:
     """Remember that a nonce was used, in the change that issues; raises `InvalidNonce` when it already was."""
     insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     row = {"nonce_hash": opaque.digest(nonce), "expires": expires}
-    if tx.execute(insert(used_nonce).values(row).on_conflict_do_nothing()).rowcount != 1:
+    spent = insert(used_nonce).values(row).on_conflict_do_nothing().returning(used_nonce.c.nonce_hash)
+    if tx.execute(spent).first() is None:
         raise InvalidNonce("the nonce was already used")
 
 
