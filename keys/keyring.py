@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -68,15 +69,7 @@ class RootKeyring:
 
     def ring(self, use: Use) -> "SealingRing":
         """Return the keys of one use, derived by HKDF from every root; rings of two uses share nothing."""
-        derived = tuple(
-            (
-                root.id,
-                sealing.derive(root.secret, f"semel/{use}/seal/v1"),
-                sealing.derive(root.secret, f"semel/{use}/mac/v1"),
-            )
-            for root in self.roots
-        )
-        return SealingRing(use, derived)
+        return _derive(self, use)
 
 
 @dataclass(frozen=True)
@@ -115,6 +108,22 @@ class SealingRing:
         """Return when `tag` is a code over `message` under any root; raises `Mismatch`."""
         if sum(hmac.compare_digest(expected, tag) for expected in self.macs(message)) == 0:
             raise Mismatch("not our authentication code")
+
+
+@lru_cache(maxsize=64)
+def _derive(roots: RootKeyring, use: Use) -> SealingRing:
+    """Derive once a process: the roots do not change while it runs, and pages ask for a ring on every request."""
+    return SealingRing(
+        use,
+        tuple(
+            (
+                one.id,
+                sealing.derive(one.secret, f"semel/{use}/seal/v1"),
+                sealing.derive(one.secret, f"semel/{use}/mac/v1"),
+            )
+            for one in roots.roots
+        ),
+    )
 
 
 @dataclass(frozen=True)
