@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from broker.database import Database, Tx
+from broker.errors import Wire
 from consent import ledger, permission
 from consent.errors import ClockBehind
 from consent.ledger import Appended
@@ -32,8 +33,11 @@ ENTRIES = 1000  # entries of one change
 PATIENCE = 1_000_000  # microseconds the clock may stand behind the newest batch
 
 
-class Closed(Exception):
+class Closed(Wire):
     """The server is stopping; nothing was or will be written."""
+
+    def __init__(self) -> None:
+        super().__init__("temporarily_unavailable", "stopping; try again", status=503, headers={"Retry-After": "1"})
 
 
 class TooManyEntries(Exception):
@@ -91,7 +95,7 @@ class Committer:
         Giving up waiting does not stop the change. Raises `Closed` once the server stops.
         """
         if self._closed:
-            raise Closed("the committer is closed")
+            raise Closed
         loop = asyncio.get_running_loop()
         waiter = _Waiter(change, loop.create_future(), loop)
         if self._thread is not None:
