@@ -57,16 +57,15 @@ VALUES = {
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
+@cache
 def example_wallet() -> ModuleType:
-    """The example holder, loaded from its file as an ordinary program."""
-    if "holder" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("holder", ROOT / "examples/holder.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["holder"] = module
-        spec.loader.exec_module(module)
-    return sys.modules["holder"]
+    """The example holder, loaded once from its file as an ordinary program."""
+    spec = importlib.util.spec_from_file_location("example_wallet", ROOT / "examples/holder.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["example_wallet"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +16,8 @@ from broker.database import Database
 from keys.keyring import RootKeyring, SealingRing
 from keys.vault import Vault
 from tests.wallet.conftest import ISSUER
-from wallet import offer
+from wallet import nonce, offer
+from wallet.errors import InvalidNonce
 from wallet.tables import credential_offer
 
 SECOND = 1_000_000
@@ -211,3 +213,40 @@ def seen(svg: bytes) -> str:
     rows = [bytes(0 if (x // 8, y // 8) in dark else 255 for x in range(side * 8)) for y in range(side * 8)]
     (code,) = zxingcpp.read_barcodes(memoryview(b"".join(rows)).cast("B", shape=[side * 8, side * 8]))
     return str(code.text)
+
+
+def test_sixteen_at_once_redeem_once(
+    database: Database, database_url: str, vault: Vault, coded: tuple[str, str], pepper: SealingRing, now: int
+) -> None:
+    code, digits = coded
+    doors = [Database.open(database_url) for _ in range(4)] if database.dialect == "postgresql" else [database]
+
+    def attempt(number: int) -> bool:
+        with doors[number % len(doors)].write() as tx:
+            return offer.try_tx_code(tx, pepper, code, digits, now=now) and offer.redeem(
+                tx, vault, code, HELD, access_token=f"{number:040d}", now=now, expires=now + 300 * SECOND
+            )
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(attempt, range(16))) == 1
+    for door in doors:
+        if door is not database:
+            door.close()
+
+
+def test_four_at_once_spend_a_nonce_once(database: Database, database_url: str, now: int) -> None:
+    doors = [Database.open(database_url) for _ in range(4)] if database.dialect == "postgresql" else [database]
+
+    def attempt(number: int) -> bool:
+        try:
+            with doors[number % len(doors)].write() as tx:
+                nonce.spend(tx, "n", expires=now + SECOND)
+        except InvalidNonce:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(attempt, range(16))) == 1
+    for door in doors:
+        if door is not database:
+            door.close()
