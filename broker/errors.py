@@ -48,9 +48,13 @@ class Malformed(Exception):
 
 # fmt: off
 MAP: list[tuple[type[Exception], str, int]] = [
-    (consent_errors.OverAsked,    "invalid_authorization_details", 400),
-    (consent_errors.UnknownUse,   "invalid_scope",                 400),
-    (consent_errors.ConsentError, "server_error",                  500),
+    (consent_errors.OverAsked,                     "invalid_authorization_details",    400),
+    (consent_errors.UnknownUse,                    "invalid_scope",                    400),
+    (consent_errors.NotAsked,                      "invalid_request",                  400),
+    (consent_errors.RepeatDiffers,                 "invalid_request",                  409),
+    (consent_errors.ImpossibleEvent,               "invalid_request",                  409),
+    (consent_errors.ClockBehind,                   "temporarily_unavailable",          503),
+    (consent_errors.ConsentError,                  "server_error",                     500),
     (wallet_errors.InvalidProof,                   "invalid_proof",                    400),
     (wallet_errors.InvalidNonce,                   "invalid_nonce",                    400),
     (wallet_errors.InvalidEncryptionParameters,    "invalid_encryption_parameters",    400),
@@ -59,10 +63,23 @@ MAP: list[tuple[type[Exception], str, int]] = [
     (wallet_errors.InvalidCredentialRequest,       "invalid_credential_request",       400),
     (wallet_errors.CredentialRequestDenied,        "credential_request_denied",        400),
     (wallet_errors.NotAvailableNow,                "temporarily_unavailable",          503),
-    (wallet_errors.WalletError,   "server_error",                  500),
-    (keys_errors.InvalidToken,    "invalid_token",                 401),
-    (keys_errors.KeysError,       "server_error",                  500),
+    (wallet_errors.WalletError,                    "server_error",                     500),
+    (keys_errors.InvalidToken,                     "invalid_token",                    401),
+    (keys_errors.KeysError,                        "server_error",                     500),
 ]
+
+#: What went wrong, as the problem page tells it; everything else is `unexpected`.
+KINDS = {
+    "invalid_request_uri":     "link",
+    "invalid_request":         "link",
+    "form_expired":            "form",
+    "cross_site":              "form",
+    "not_found":               "not_found",
+    "method_not_allowed":      "method",
+    "access_denied":           "forbidden",
+    "too_many_requests":       "too_many",
+    "temporarily_unavailable": "busy",
+}
 # fmt: on
 
 
@@ -88,12 +105,18 @@ def _transient(problem: DBAPIError) -> bool:
     return problem.connection_invalidated or "locked" in str(problem.orig)
 
 
+def _kind(refused: Refusal) -> str:
+    if refused.status in {413, 414}:
+        return "too_large"
+    return KINDS.get(refused.code, "unexpected")
+
+
 def render(refused: Refusal, speaks: Speaks, correlation_id: str) -> Json | Page:
     """Give a refusal the form of the surface that was called."""
     if speaks == "page":
         return Page(
             "problem.html",
-            {"code": refused.code, "correlation_id": correlation_id},
+            {"kind": _kind(refused), "correlation_id": correlation_id},
             status=refused.status,
             headers=refused.headers,
         )

@@ -173,13 +173,8 @@ def act(tx: Tx, facts: Facts, now: int) -> tuple[Later | Refusal, list[Entry]]:
 
 def statuses(facts: Facts, given: Permission) -> dict[str, item_status.Status]:
     """Say the truth of every item of the use: what was not given is refused, the rest is what the register said."""
-    truth: dict[str, item_status.Status] = {}
-    for item in facts.use.item_ids:
-        if item not in given.items:
-            truth[item] = "refused"
-        else:
-            truth[item] = facts.found[item].status if item in facts.found else "source_unavailable"
-    return truth
+    found = {item: one.status for item, one in facts.found.items()}
+    return {item: item_status.truth(found.get(item), given=item in given.items) for item in facts.use.item_ids}
 
 
 def _seen(facts: Facts, item: str, status: item_status.Status) -> item_status.AgencyStatus:

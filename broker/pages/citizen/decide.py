@@ -91,7 +91,7 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
     )
     if not first or facts.screen.held is None or facts.shared is None:
         return Redirect(visit.path("done")), []  # the same press twice: once
-    preview.keep(tx, facts.screen.held, facts.shared.given)
+    preview.keep(tx, facts.screen.held, facts.shared.kept)
     preview.reseal(tx, visit.wired.vault, facts.screen.held, visit.journey.code_public, expires=opens)
     entry = _given(tx, facts, permission_id, now, now + facts.days * DAY if facts.days is not None else opens)
     if visit.use.direct_return:
