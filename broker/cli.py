@@ -57,10 +57,13 @@ MENDABLE = (
 )
 
 
-def main() -> None:
-    """Run the command line; what the user can mend is one line on standard error, not a traceback."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; what the user can mend is one line on standard error, not a traceback.
+
+    `arguments` are those of the process when not given. Ends with `SystemExit`.
+    """
     try:
-        cli()
+        cli(arguments)
     except MENDABLE as problem:
         terminal.misused(str(problem))
     except ValidationError as problem:

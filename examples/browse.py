@@ -118,16 +118,19 @@ class Browser:
     def submit(self, page: Page, form_id: str, button: str, **filled: str | list[str]) -> Page:
         """Press the button with this value in the form with this id, with `filled` in its fields."""
         form = page.get(form_id)
-        sent: dict[str, str | list[str]] = {}
+        sent: dict[str, list[str]] = {}
         for each in form.find_all("input") + form.find_all("textarea"):
             if each["type"] in {"checkbox", "radio"} and "checked" not in each:
                 continue
             if each["name"] and each["type"] not in {"submit", "file"}:
-                sent[each["name"]] = each["value"] if each.tag == "input" else each.raw.removeprefix("\n")
+                sent.setdefault(each["name"], []).append(
+                    each["value"] if each.tag == "input" else each.raw.removeprefix("\n")
+                )
         pressed = form.find("button", value=button)
         if pressed is None:
             raise LookupError(f"no button {button!r} in the form {form_id!r} on {page.url}")
-        sent |= filled | {pressed["name"]: button}
+        for name, value in (filled | {pressed["name"]: button}).items():
+            sent[name] = [value] if isinstance(value, str) else value
         target = urljoin(page.url, form["action"] or page.url)
         if form["method"].lower() == "post":
             return self._page(self.http.post(target, data=sent))

@@ -1,0 +1,125 @@
+"""The command line: exit status 0 good, 1 found wrong, 2 used wrong; JSON where asked; no secret printed."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from broker import app, cli, installation
+from broker.database import Database
+from broker.routes import ROUTES
+from broker.settings import Settings
+from keys.keyring import RootKeyring
+
+ISSUER = "https://id.example"
+
+
+@pytest.fixture
+def environment(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A production installation with its settings in the environment."""
+    given = {
+        "SEMEL_ISSUER": ISSUER,
+        "SEMEL_DATA_DIR": str(tmp_path / "data"),
+        "SEMEL_DATABASE_URL": database_url,
+        "SEMEL_KEY_ENCRYPTION_KEY": RootKeyring.generate().text(),
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return Settings()
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(list(arguments))
+    return int(ended.value.code or 0)
+
+
+def published(settings: Settings) -> Path:
+    """The folder of a ledger that was published once."""
+    installation.create(settings, time.time_ns() // 1000)
+    database = Database.open(settings.database)
+    app.publisher(settings, database, installation.root_keyring(settings), app.clock).publish_once()
+    database.close()
+    return settings.ledger_dir
+
+
+def test_routes_are_those_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("routes", "--json") == 0
+    assert [(row["method"], row["path"]) for row in json.loads(capsys.readouterr().out)] == [
+        (row.method, row.path) for row in ROUTES
+    ]
+
+
+def test_init_once(environment: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("init") == 0
+    assert run("db", "status") == 0
+    assert run("keys", "list", "--json") == 0
+    assert run("init") == 2
+    assert "initialised before" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve",),
+        ("db", "upgrade"),
+        ("ledger", "checkpoint"),
+        ("ledger", "export", "nowhere"),
+        ("ledger", "verify", "/nowhere/at/all"),
+        ("ledger", "verify", "http://127.0.0.1:1/ledger"),
+        ("ledger", "verify", "http://169.254.1.1/ledger"),
+        ("personas", "list"),
+        ("nonsense",),
+        ("keys", "nonsense"),
+    ],
+)
+def test_what_is_used_wrong_ends_with_2_and_says_why(
+    environment: Settings, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments) == 2
+    said = capsys.readouterr().err
+    assert said.strip()
+    assert "Traceback" not in said
+
+
+def test_wrong_settings_end_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SEMEL_ISSUER", "http://id.example")
+    assert run("config", "show") == 2
+    assert "https" in capsys.readouterr().err
+
+
+def test_config_shows_no_secret(environment: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("config", "show", "--json") == 0
+    shown = capsys.readouterr().out
+    assert environment.key_encryption_key.split()[1] not in shown
+    assert {"setting": "SEMEL_ISSUER", "value": ISSUER, "from": "environment"} in json.loads(shown)
+
+
+def test_a_good_ledger_is_good(environment: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = published(environment)
+    assert run("ledger", "verify", str(folder)) == 0
+    assert run("ledger", "export", str(tmp_path / "copy")) == 0
+    assert "id.example/ledger: 1 entries" in capsys.readouterr().out
+
+
+def test_one_flipped_byte_ends_with_1_and_names_the_file(
+    environment: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = published(environment)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    assert len(files) >= 4
+    for path in files:
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:])
+        assert run("ledger", "verify", str(folder), "--json") == 1
+        found = [finding["file"] for finding in json.loads(capsys.readouterr().out)]
+        assert path.relative_to(folder).as_posix() in found
+        path.write_bytes(whole)
+    assert run("ledger", "verify", str(folder)) == 0
+
+
+def test_another_verifier_key_is_not_trusted(environment: Settings) -> None:
+    folder = published(environment)
+    other = "other.example/ledger" + (folder / "vkeys").read_text().split("\n")[0].removeprefix("id.example/ledger")
+    assert run("ledger", "verify", str(folder), "--vkey", other) in {1, 2}
