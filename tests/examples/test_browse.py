@@ -31,8 +31,7 @@ def test_a_form_is_sent_with_what_it_holds_and_the_button_pressed() -> None:
     assert str(asked[-1].url) == "https://a.example/there"
     sent = httpx2.QueryParams(asked[-1].content.decode())
     assert sorted(sent) == ["action", "form_token", "item", "long", "text"]
-    assert [sent[name] for name in ("form_token", "text", "long", "action")] == ["t", "x & y", "two
-lines", "go"]
+    assert [sent[name] for name in ("form_token", "text", "long", "action")] == ["t", "x & y", "two\nlines", "go"]
     assert httpx2.QueryParams(asked[-1].content.decode()).get_list("item") == ["a", "b"]
 
 
