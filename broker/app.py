@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from broker import errors, needs, telemetry
+from broker import cleanup, errors, needs, telemetry
 from broker.answers import Answer, Cookie, Json, Later, Page, Raw, Refusal
 from broker.clients.registry import Registry
 from broker.committer import Committer
@@ -97,12 +97,15 @@ def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(publishing.run(settings.checkpoint_seconds)) if publishing else None
+        tasks = [asyncio.create_task(cleanup.run(wired.database, wired.vault, now))]
+        if publishing is not None:
+            tasks.append(asyncio.create_task(publishing.run(settings.checkpoint_seconds)))
         try:
             yield
         finally:
-            if task is not None:
+            for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await wired.committer.close()
             await wired.registers.aclose()
             await wired.egress.aclose()
@@ -121,8 +124,11 @@ def _endpoint(row: Route) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter_ns()
         telemetry.correlation.set(telemetry.new_correlation_id())
-        answer = await run(row, request)
-        response = respond(request, answer)
+        try:
+            response = respond(request, await run(row, request))
+        except Exception as problem:  # noqa: BLE001 - a page that cannot be written must not say why
+            telemetry.failure("failed", problem, route=row.path)
+            response = Response(f"error {telemetry.correlation.get()}\n", 500, media_type="text/plain")
         telemetry.log(
             "request",
             method=row.method,
@@ -143,9 +149,7 @@ async def run(row: Route, request: Request) -> Answer:
         result: Any = facts
         if not isinstance(facts, Answer | Refusal):
             result = await _act(row, wired, facts)
-        if isinstance(result, Refusal):
-            return _refused(result, row.speaks)
-        return result  # type: ignore[no-any-return]  # an act answers Answer, Refusal or Later; the latter two are spent
+        return _refused(result, row.speaks) if isinstance(result, Refusal) else result
     except needs.Stop as stop:
         return stop.answer  # type: ignore[no-any-return]  # Stop carries an Answer
     except Exception as problem:  # noqa: BLE001 - the one place where every error becomes an answer

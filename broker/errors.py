@@ -67,19 +67,6 @@ MAP: list[tuple[type[Exception], str, int]] = [
     (keys_errors.InvalidToken,                     "invalid_token",                    401),
     (keys_errors.KeysError,                        "server_error",                     500),
 ]
-
-#: What went wrong, as the problem page tells it; everything else is `unexpected`.
-KINDS = {
-    "invalid_request_uri":     "link",
-    "invalid_request":         "link",
-    "form_expired":            "form",
-    "cross_site":              "form",
-    "not_found":               "not_found",
-    "method_not_allowed":      "method",
-    "access_denied":           "forbidden",
-    "too_many_requests":       "too_many",
-    "temporarily_unavailable": "busy",
-}
 # fmt: on
 
 
@@ -105,18 +92,12 @@ def _transient(problem: DBAPIError) -> bool:
     return problem.connection_invalidated or "locked" in str(problem.orig)
 
 
-def _kind(refused: Refusal) -> str:
-    if refused.status in {413, 414}:
-        return "too_large"
-    return KINDS.get(refused.code, "unexpected")
-
-
 def render(refused: Refusal, speaks: Speaks, correlation_id: str) -> Json | Page:
     """Give a refusal the form of the surface that was called."""
     if speaks == "page":
         return Page(
             "problem.html",
-            {"kind": _kind(refused), "correlation_id": correlation_id},
+            {"code": refused.code, "correlation_id": correlation_id},
             status=refused.status,
             headers=refused.headers,
         )

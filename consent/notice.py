@@ -9,11 +9,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
 from consent import wording
 from consent.catalogue import Catalogue
 from consent.declarations import LANGUAGES
 from consent.intended_use import IntendedUse
 from consent.request import DataRequest
+from consent.tables import notice as table
 from keys import canonical
 
 Kind = Literal["who", "why", "basis", "items", "optional", "until", "sources", "consequence", "alternative"]
@@ -156,6 +160,19 @@ def from_json(kept: Mapping[str, Any]) -> Notice:
         Block(**{**block, "items": tuple(Item(**item) for item in block.get("items", ()))}) for block in kept["blocks"]
     )
     return Notice(**{**kept, "blocks": blocks})
+
+
+def keep(tx: Connection, notice: Notice) -> None:
+    """Keep what was read beside the permission that cites its digest; the same notice is kept once."""
+    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    row = {"digest": notice.digest, "body": canonical.dumps(to_json(notice)).decode()}
+    tx.execute(insert(table).values(row).on_conflict_do_nothing())
+
+
+def find(tx: Connection, digest: bytes) -> Notice | None:
+    """Give a kept notice back by its digest (32 bytes); None when none was kept."""
+    body = tx.execute(select(table.c.body).where(table.c.digest == digest)).scalar_one_or_none()
+    return None if body is None else from_json(canonical.loads(body))
 
 
 def digests(use: IntendedUse, request: DataRequest, catalogue: Catalogue) -> Mapping[str, bytes]:

@@ -129,6 +129,15 @@ permission = Table(
     sqlite_strict=True,
 )
 
+# What people read before they decided, by its digest: what a permission's `notice_digest` stands for.
+notice = Table(
+    "notice",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("body", Text, nullable=False),  # canonical JSON
+    sqlite_strict=True,
+)
+
 
 def _ddl(text: str) -> DDL:
     return DDL(text)  # type: ignore[no-untyped-call]  # SQLAlchemy leaves DDL unannotated

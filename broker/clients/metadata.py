@@ -105,12 +105,9 @@ class ClientMetadata(BaseModel):
     def pairwise_sector(self) -> str:
         """Whose subject identifiers are equal (OpenID Connect Core §8.1).
 
-        As declared, or the host of the redirect URIs; a loopback host belongs to nobody, so there it is the client itself.
+        As declared, else the client itself: the host of the redirect URIs would join every agency on a shared host.
         """
-        host = next(iter(self._hosts()), "")
-        if self.sector is not None:
-            return self.sector
-        return self.client_id if host == "" or web_address.is_loopback(host) else host
+        return self.client_id if self.sector is None else self.sector
 
     def name(self, language: str) -> str:
         """Return the client's name in a language, else its plain one."""

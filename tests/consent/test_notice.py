@@ -123,3 +123,13 @@ def test_the_digest_is_of_these_bytes(childcare, asked, catalogue):
     }
     assert kept["catalogue"] == {"identity": 1, "address": 1, "family": 1, "employment": 1, "contact": 1}
     assert kept["blocks"][3]["items"][0].keys() == {"id", "label", "reason", "kept"}
+
+
+def test_what_was_read_is_kept_by_its_digest(childcare, asked, catalogue, database):
+    read = [notice.build(childcare, asked, catalogue, language) for language in ("en", "ar", "en")]
+    with database.write() as tx:
+        for one in read:
+            notice.keep(tx, one)
+    with database.read() as tx:
+        assert [notice.find(tx, one.digest) for one in read] == read
+        assert notice.find(tx, b"\0" * 32) is None

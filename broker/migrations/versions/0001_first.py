@@ -148,6 +148,13 @@ def _tables() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "notice",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("digest"),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "permission",
         sa.Column("permission_id", sa.Text(), nullable=False),
         sa.Column("lookup", sa.LargeBinary(), nullable=False),

@@ -20,7 +20,7 @@ from broker.pages.citizen import visit as visits
 from broker.pages.citizen.consent import DAY, SECOND
 from broker.pages.citizen.visit import Visit
 from broker.people import activity
-from consent import decision, ledger_entry, permission
+from consent import decision, ledger_entry, notice, permission
 from consent.decision import Shared
 from consent.errors import NotAsked
 from consent.ledger_entry import Entry
@@ -91,6 +91,7 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
     )
     if not first or facts.screen.held is None or facts.shared is None:
         return Redirect(visit.path("done")), []  # the same press twice: once
+    notice.keep(tx, facts.screen.notice)
     preview.keep(tx, facts.screen.held, facts.shared.kept)
     preview.reseal(tx, visit.wired.vault, facts.screen.held, visit.journey.code_public, expires=opens)
     entry = _given(tx, facts, permission_id, now, now + facts.days * DAY if facts.days is not None else opens)

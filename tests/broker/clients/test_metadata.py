@@ -20,15 +20,13 @@ def test_wordings_by_language() -> None:
 @pytest.mark.parametrize(
     ("members", "sector"),
     [
-        ({}, "rp.example"),
+        ({}, "rp"),
         ({"sector": "norr"}, "norr"),
-        ({"redirect_uris": ["http://127.0.0.1:8001/cb"]}, "rp"),
-        ({"redirect_uris": ["http://localhost:8001/cb"]}, "rp"),
-        ({"redirect_uris": [CALLBACK, "https://rp.example/other"]}, "rp.example"),
+        ({"redirect_uris": [CALLBACK, "https://rp.example/other"]}, "rp"),
     ],
 )
 def test_sector(members: dict[str, Any], sector: str) -> None:
-    """OpenID Connect Core §8.1; two clients on this machine share no subject identifiers."""
+    """OpenID Connect Core §8.1; two clients on one host share no subject identifiers."""
     assert client(KEY, **members).pairwise_sector == sector
 
 
