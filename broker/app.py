@@ -61,7 +61,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         durations=settings.durations,
         trusted_proxies=settings.trusted_proxies,
         database=database,
-        committer=Committer(database, clock=now),
+        committer=Committer(database, clock=None if database.dialect == "postgresql" and now is clock else now),
         roots=roots,
         keyring=keyring,
         vault=Vault(settings.person_keys),
@@ -114,7 +114,7 @@ def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False)
     app.state.parts, app.state.renderer = wired, render.Renderer()
     for row in ROUTES:
-        methods = [row.method, "HEAD"] if row.method == "GET" else [row.method]
+        methods = [row.method, "HEAD"] if row.method == "GET" and row.runs in {"none", "read"} else [row.method]
         app.router.routes.append(StarletteRoute(row.path, _endpoint(row), methods=methods))
     app.add_exception_handler(HTTPException, _unrouted)
     return app

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from broker.database import Database, Tx
+from broker.database import Database, Tx, now_from
 from broker.errors import Wire
 from consent import ledger, permission
 from consent.errors import ClockBehind
@@ -66,14 +66,14 @@ class Committer:
     """Runs changes in order of arrival; whoever arrives while a batch commits forms the next one.
 
     On SQLite a batch runs on the event loop, where every other writing block runs too; on PostgreSQL in one thread with its
-    own connection. `clock` gives microseconds since 1970 and is read after the lock.
+    own connection. `clock` gives microseconds since 1970 and is read after the lock; None reads the database server's own.
     """
 
     def __init__(
         self,
         database: Database,
         *,
-        clock: Callable[[], int],
+        clock: Callable[[], int] | None,
         log_id: int = ledger.LOG_ID,
         apply: Apply = permission.apply,
         sleep: Callable[[float], None] = time.sleep,
@@ -146,7 +146,7 @@ class Committer:
             with self._database.committing() as tx:
                 ledger.lock(tx, self._log_id)
                 head = ledger.head(tx, self._log_id)
-                now = self._now(head.ts)
+                now = self._now(tx, head.ts)
                 batch = ledger.Batch(tx, head, now)
                 outcomes = [self._judge(tx, batch, waiter.change, now) for waiter in waiters]
                 batch.write()
@@ -176,15 +176,18 @@ class Committer:
             self._apply(tx, entry)
         return Committed(result, appended)
 
-    def _now(self, last: int) -> int:
+    def _now(self, tx: Tx, last: int) -> int:
         """Read the clock; it never stands behind the newest batch: a short lag is waited out, a long one refused."""
-        now = self._clock()
+        now = self._read(tx)
         if now < last and last - now <= PATIENCE:
             self._sleep((last - now) / 1_000_000)
-            now = self._clock()
+            now = self._read(tx)
         if now < last:
             raise ClockBehind("the clock stands behind the newest batch; nothing is recorded until it is right")
         return now
+
+    def _read(self, tx: Tx) -> int:
+        return now_from(tx) if self._clock is None else self._clock()
 
 
 def _answer(future: asyncio.Future[Committed[Any]], outcome: Outcome) -> None:

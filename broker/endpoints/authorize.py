@@ -32,6 +32,7 @@ class Facts:
     client_id: str = ""
     request_uri: str = ""
     public_id: str = ""
+    language_chosen: bool = True
 
 
 async def gather(request: Request) -> Facts:
@@ -43,6 +44,7 @@ async def gather(request: Request) -> Facts:
         secrets.token_bytes(journey.HANDLE),
         client_id=given.get("client_id", ""),
         request_uri=given.get("request_uri", ""),
+        language_chosen=needs.cookie(request, "semel-lang") != "",
     )
 
 
@@ -73,7 +75,7 @@ def act_continue(tx: Tx, facts: Facts, now: int) -> Redirect | Refusal:
 
 
 def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Redirect | Refusal:
-    cookies = facts.visitor.cookies
+    cookies = (*facts.visitor.cookies, *_spoken(facts, claimed.request))
     if journey.get(tx, claimed.tx) is not None:
         return Redirect(f"/i/{claimed.tx}/consent", cookies=cookies)
     wired, asked, session = facts.wired, claimed.request, facts.visitor.session
@@ -100,10 +102,14 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Redirect 
     return Redirect(f"/i/{claimed.tx}/consent", cookies=(*cookies, held))
 
 
+def _spoken(facts: Facts, asked: AuthorizationRequest) -> tuple[Cookie, ...]:
+    """Go on in the language of the agency's page (`ui_locales`), unless the person chose one here."""
+    spoken = (tag.lower().split("-")[0] for tag in asked.ui_locales)
+    known = next((tag for tag in spoken if tag in needs.LANGUAGES), None)
+    if known is None or facts.language_chosen:
+        return ()
+    return (needs.set_cookie(facts.wired, "semel-lang", known, None),)
+
+
 def _back(wired: needs.Parts, asked: AuthorizationRequest, error: str) -> Redirect:
     return Redirect(response.error(asked.redirect_uri, error, state=asked.state, issuer=wired.issuer))
-
-
-def journey_cookie(wired: needs.Parts, journey_id: str) -> Cookie:
-    """Take a journey's cookie away once it has ended."""
-    return needs.drop_cookie(wired, f"semel-{journey_id}")

@@ -59,11 +59,11 @@ def hold(
         )
     )
     for public in publics:
-        _box(tx, vault, row_id, public, row_key, day)
+        _box(tx, row_id, public, row_key, vault.preview_key(day))
 
 
-def _box(tx: Tx, vault: Vault, row_id: str, public: bytes, row_key: bytes, day: date) -> None:
-    box = sealing.seal_to(public, vault.preview_key(day), row_key)
+def _box(tx: Tx, row_id: str, public: bytes, row_key: bytes, mix: bytes) -> None:
+    box = sealing.seal_to(public, mix, row_key)
     tx.execute(insert(sealed_for).values(row_id=row_id, public=public, box=box))
 
 
@@ -89,7 +89,7 @@ def open_(tx: Tx, vault: Vault, handle: bytes, now: int) -> Held | None:
 
 def reseal(tx: Tx, vault: Vault, held: Held, public: bytes, *, expires: int) -> None:
     """Let one more holder open the row, and let it live until `expires` (microseconds)."""
-    _box(tx, vault, held.row_id, public, held.row_key, held.day)
+    _box(tx, held.row_id, public, held.row_key, vault.preview_key(held.day))
     extend(tx, held.row_id, expires)
 
 

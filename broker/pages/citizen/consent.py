@@ -104,15 +104,10 @@ def _receipt(tx: Tx, visit: Visit, stream: Stream) -> release.ReleaseReceipt | N
 def act(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
     """Show the decision, its first showing entered in the ledger; or send the browser back where nothing is asked."""
     visit, wired = facts.visit, facts.visit.wired
+    ending = end(tx, facts, now)
+    if ending is not None:
+        return ending, []
     expires = now + wired.durations.journey * SECOND
-    if isinstance(facts.verdict, decision.Granted):
-        return again(tx, facts, facts.verdict, now), []
-    if isinstance(facts.verdict, decision.Refused):
-        return back(tx, visit, "invalid_request"), []
-    if "none" in visit.journey.request.prompt:
-        return back(tx, visit, "consent_required"), []
-    if not facts.eligible:
-        return back(tx, visit, "access_denied"), []
     if facts.held is not None and facts.previewed is not None:
         journey.extend(tx, visit.journey.journey_id, expires)
         preview.extend(tx, facts.held.row_id, expires)
@@ -140,6 +135,17 @@ def act(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
         expires=expires,
     )
     return Later(lambda appended: page(facts, release.ReleaseReceipt.of(appended[0]))), [entry]
+
+
+def end(tx: Tx, facts: Facts, now: int) -> Answer | None:
+    """End a visit in which nothing can or need be asked; None when the person is to decide."""
+    if isinstance(facts.verdict, decision.Granted):
+        return again(tx, facts, facts.verdict, now)
+    if isinstance(facts.verdict, decision.Refused):
+        return back(tx, facts.visit, "invalid_request")
+    if "none" in facts.visit.journey.request.prompt:
+        return back(tx, facts.visit, "consent_required")
+    return None if facts.eligible else back(tx, facts.visit, "access_denied")
 
 
 def again(tx: Tx, facts: Facts, granted: decision.Granted, now: int) -> Answer:
