@@ -5,6 +5,7 @@ A framework's form reader silently takes one of two duplicates; two readers that
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl
 
@@ -14,6 +15,7 @@ from broker.errors import Malformed
 
 MAX_BODY = 64 * 1024
 MAX_NAMES = 100
+BODY_SECONDS = 10.0
 FORM = "application/x-www-form-urlencoded"
 REPEATABLE = frozenset({"resource", "item"})
 
@@ -70,17 +72,20 @@ def query(request: Request) -> Parameters:
 
 
 async def body(request: Request, *, limit: int = MAX_BODY) -> bytes:
-    """Read the body whole, at most `limit` bytes; raises `Malformed` (413) beyond that."""
+    """Read the body whole, at most `limit` bytes; raises `Malformed` beyond that (413), or when it comes too slowly (408)."""
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise Malformed("the body is too large", status=413)
-            chunks.append(chunk)
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise Malformed("the body is too large", status=413)
+                chunks.append(chunk)
     except ClientDisconnect as gone:
         raise Malformed("the body ended early") from gone
+    except TimeoutError as late:
+        raise Malformed("the body did not arrive in time", status=408) from late
     return b"".join(chunks)
 
 

@@ -18,7 +18,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from broker import app, installation, telemetry
@@ -27,6 +28,7 @@ from broker.settings import Settings
 
 PR_SET_PDEATHSIG = 1
 RESTART_SECONDS = 1.0
+HEAD_SECONDS = 10  # to send a request's head, and to send the next one on the same connection
 
 _claimed = ExitStack()  # what this process holds until it dies
 
@@ -78,6 +80,8 @@ def run(settings: Settings, *, host: str, port: int, workers: int) -> None:
             port=port,
             workers=1 if alone else workers,
             interface=Interfaces.ASGI,
+            http=HTTPModes.http1,  # guessing the version would wait for a silent connection without end
+            http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000),
             respawn_failed_workers=True,
             respawn_interval=0.5,
             workers_kill_timeout=5,
