@@ -18,7 +18,8 @@ from broker.database import Database, Tx
 from broker.migrations import history
 from broker.settings import Settings
 from broker.tables import install
-from consent import ledger
+from consent import audit, ledger
+from consent import errors as consent_errors
 from consent.checkpoint import Signer
 from keys import vault
 from keys.keyring import RootKeyring
@@ -111,7 +112,10 @@ def _verifier_keys(tx: Tx, roots: RootKeyring, origin: str) -> list[str]:
 
 
 def check(tx: Tx, issuer: str) -> None:
-    """Return when the database was made by `semel init`, for this issuer, and is at this version; raises `NotReady`."""
+    """Return when the database was made by `semel init`, for this issuer, and is at this version; raises `NotReady`.
+
+    The ledger's right edge is checked too, and whatever was appended after the last checkpoint is replayed.
+    """
     revision = history.current(tx)
     if revision is None:
         raise NotReady("this database was never initialised: run `semel init` first")
@@ -120,6 +124,10 @@ def check(tx: Tx, issuer: str) -> None:
     made_for = tx.execute(select(install.c.issuer)).scalar_one_or_none()
     if made_for != issuer:
         raise NotReady(f"this database was made for the issuer {made_for}, not for {issuer}")
+    try:
+        audit.check(tx)
+    except consent_errors.ConsentError as broken:
+        raise NotReady(f"the ledger does not hold: {broken}; restore it before serving") from broken
 
 
 def is_made(settings: Settings) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from consent.catalogue import Catalogue
 from consent.errors import OverAsked, UnknownUse
-from consent.intended_use import Uses
+from consent.intended_use import IntendedUse, Uses
 
 USE = "use:"
 
@@ -32,6 +32,11 @@ class DataRequest:
     kind: Literal["once", "ongoing"]
     subject: Literal["self"] = "self"
     until: int | None = None
+
+    @classmethod
+    def whole(cls, use: IntendedUse) -> "DataRequest":
+        """Ask for everything a use registers: what its name alone spells."""
+        return cls(use.id, use.version, tuple(RequestedItem(item.id, item.required) for item in use.items), use.kind)
 
     @property
     def item_ids(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ The number that goes with the code is on a page of its own (`transaction_code`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import uuid6
@@ -24,6 +24,7 @@ from consent import history, ledger_entry, notice, permission, request
 from consent.history import Event
 from consent.intended_use import IntendedUse
 from consent.ledger_entry import Entry, Stream
+from consent.notice import Notice
 from keys.vault import PersonKeys
 from wallet import offer, sd_jwt_vc
 from wallet.credential_type import CredentialType
@@ -92,7 +93,9 @@ def add(_tx: Tx, facts: Facts, _now: int) -> Page:
 def add_page(facts: Facts, *, error: str | None = None, status: int = 200) -> Page:
     """The page with the button; `error` one of the template's."""
     kind = _kind(facts)
+    read = _read(facts, _use(facts.wired, kind))
     context = {
+        "blocks": [asdict(block) for block in read.blocks if block.kind != "who"],
         "document": document(facts, kind.id),
         "action": _add_href(kind.id),
         "back_href": DOCUMENTS,
@@ -127,6 +130,7 @@ def make_offer(tx: Tx, facts: Facts, now: int) -> tuple[Redirect, list[Entry]]:
         now=now,
         expires=expires,
     )
+    notice.keep(tx, _read(facts, use))
     ends = expires + wired.durations.token * SECOND  # a wallet that redeems at the last moment still gets its document
     return Redirect(offer_href(permission_id)), [_given(facts, use, permission_id, lookup, ends)]
 
@@ -179,11 +183,14 @@ def _use(wired: needs.Parts, kind: CredentialType) -> IntendedUse:
     return wired.uses.get(kind.use)
 
 
+def _read(facts: Facts, use: IntendedUse) -> Notice:
+    """What the person reads before the press."""
+    asked = request.DataRequest.whole(use)
+    return notice.build(use, asked, facts.wired.catalogue, facts.language)
+
+
 def _given(facts: Facts, use: IntendedUse, permission_id: str, lookup: bytes, ends: int) -> Entry:
     """The permission this press gives: asked for by the person themselves, for one issuance."""
-    asked = request.normalise([request.USE + use.id], facts.wired.uses, use.client_id)
-    assert asked is not None  # noqa: S101 - a use was named
-    told = notice.build(use, asked, facts.wired.catalogue, facts.language)
     return ledger_entry.permission_given(
         facts.stream,
         entry_id=str(uuid6.uuid7()),
@@ -192,10 +199,10 @@ def _given(facts: Facts, use: IntendedUse, permission_id: str, lookup: bytes, en
         permission=permission_id,
         kind=use.kind,
         mode=use.mode,
-        granted=asked.item_ids,
-        decisions=dict.fromkeys(asked.item_ids, "given"),
+        granted=use.item_ids,
+        decisions=dict.fromkeys(use.item_ids, "given"),
         lookup=lookup,
-        notice=told.digest,
+        notice=_read(facts, use).digest,
         language=facts.language,
         valid_to=ends,
         max_uses=1,

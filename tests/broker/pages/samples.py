@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from consent import catalogue, intended_use, notice
-from consent.request import DataRequest, RequestedItem
+from consent.request import DataRequest
 
 CONFIG = Path(__file__).parents[3] / "openid-config"
 
@@ -65,8 +65,7 @@ def asking(language: str, changed: dict[str, dict[str, Any]] | None = None, **mo
     """The consent page of the real childcare use, with made-up values."""
     known, uses = declared()
     use = uses.get("norr.childcare-allowance")
-    items = tuple(RequestedItem(item.id, item.required) for item in use.items)
-    text = notice.build(use, DataRequest(use.id, use.version, items, use.kind), known, language)
+    text = notice.build(use, DataRequest.whole(use), known, language)
     rows = []
     for item in use.items:
         attribute = known.attribute(item.id)
@@ -170,6 +169,25 @@ RECEIPT = {
 SIGNING_IN = {"form_token": "7f" * 32, "action": "/sign-in", "service": None, "username": "", "error": None}
 CODE = {"form_token": "7f" * 32, "action": "/sign-in/code", "service": SERVICE, "error": None}
 WALLET = {**FORM, "document": DOCUMENT, "back_href": "/account/documents", "error": None}
+WALLET_BLOCKS = [
+    {"kind": "why", "heading": "Why they ask", "text": "To put a proof into your own wallet.", "items": (), "link": ""},
+    {
+        "kind": "items",
+        "heading": "What they will get",
+        "text": "",
+        "items": (
+            {"id": "identity.given_name", "label": "Given names", "reason": "It is yours.", "kept": "For a day."},
+        ),
+        "link": "",
+    },
+    {
+        "kind": "alternative",
+        "heading": "Another way",
+        "text": "On paper.",
+        "items": (),
+        "link": "https://id.norr.example/",
+    },
+]
 
 PLAIN: list[tuple[str, str, dict[str, Any]]] = [
     ("home", "home.html", {}),
@@ -280,7 +298,11 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
     ("documents-empty", "documents.html", {"signed_in": True, "offerable": [], "documents": []}),
-    ("add-to-wallet", "add_to_wallet.html", {**WALLET, "action": "/account/documents/residence/add-to-wallet"}),
+    (
+        "add-to-wallet",
+        "add_to_wallet.html",
+        {**WALLET, "blocks": WALLET_BLOCKS, "action": "/account/documents/residence/add-to-wallet"},
+    ),
     (
         "offer",
         "offer.html",
