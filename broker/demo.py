@@ -77,8 +77,12 @@ class Plan:
         }
 
     def environment(self) -> dict[str, str]:
-        """The settings, as the environment of the broker's processes."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("SEMEL_") or k == "SEMEL_DATABASE_URL"}
+        """The settings, as the environment of the broker's processes; database and durations may come from outside."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("SEMEL_") or name == "SEMEL_DATABASE_URL" or name.endswith("_SECONDS")
+        }
         neighbours = [f"127.0.0.1:{port}" for port in self.ports[1:]]
         return inherited | {
             "SEMEL_MODE": "demo",
