@@ -229,8 +229,9 @@ class Agency:
         """An ID token's claims, found good by PyJWT (OpenID Connect Core §3.1.3.7)."""
         keys = jwt.PyJWKSet.from_dict(self.http.get(self.metadata()["jwks_uri"]).json())
         key = keys[jwt.get_unverified_header(id_token)["kid"]]
-        timely = {"verify_exp": False, "verify_iat": False} if self.clock is not time.time else {}
-        return dict(jwt.decode(id_token, key, ["ES256"], audience=self.client_id, issuer=self.issuer, options=timely))
+        timely = self.clock is time.time  # PyJWT reads the machine's clock
+        options: jwt.types.Options = {"verify_exp": timely, "verify_iat": timely}
+        return dict(jwt.decode(id_token, key, ["ES256"], audience=self.client_id, issuer=self.issuer, options=options))
 
     def data(self, token: str, **headers: str) -> httpx2.Response:
         """Call `/prefill`; a data answer carries a receipt that proves itself."""

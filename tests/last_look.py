@@ -1,27 +1,28 @@
 """The last look at a world: what was published replays, what was answered has its entry, what is personal is nowhere else."""
 
+from __future__ import annotations
+
 import json
 import time
-import tomllib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from sqlalchemy import MetaData, func, select, text
+from sqlalchemy import MetaData, select, text
 
 from broker import tables as broker_tables
 from broker.database import Database, Tx
-from broker.people import people
 from broker.routes import ROUTES
-from consent import audit, history, ledger, permission
+from consent import audit, history, permission
 from consent import tables as consent_tables
 from consent.history import Event
 from consent.ledger_entry import Stream
 from keys import base64url
 from keys import tables as keys_tables
-from keys.keyring import RootKeyring
-from keys.vault import Vault, person_stream
-from tests.world import World
 from wallet import tables as wallet_tables
+
+if TYPE_CHECKING:
+    from tests.world import World
 
 PUBLISH_SECONDS = 20
 METADATAS: tuple[MetaData, ...] = (
@@ -54,10 +55,10 @@ def check(world: World) -> None:
 
 def opened(tx: Tx, world: World) -> dict[int, Event]:
     """Open every event with the keys: each leaf of the first kind belongs to exactly one stream, no number is missing."""
-    vault, streams = Vault(world.data / "person-keys"), world.memory.setdefault("streams", {})
+    streams = world.memory.setdefault("streams", {})
     for row in tx.execute(select(keys_tables.ledger_key.c.stream_id).distinct()):
         if row.stream_id not in streams:
-            key = vault.stream(tx, row.stream_id)
+            key = world.inside.vault.stream(tx, row.stream_id)
             streams[row.stream_id] = Stream(key.stream_id, key.generation, key.key)
     found: dict[int, Event] = {}
     for stream in streams.values():
@@ -158,10 +159,7 @@ def hidden(world: World, database: Database) -> None:
 
 def personal(world: World, persona: str) -> Iterator[tuple[str, str]]:
     """What is known about a persona, by what it is called: account and registers alike."""
-    if "people" not in world.memory:
-        declared = tomllib.loads((world.data / "config" / "personas.toml").read_text("utf-8"))["personas"]
-        world.memory["people"] = {one["id"]: one for one in declared}
-    one = world.memory["people"][persona]
+    one = world.inside.everyone[persona]
     account = ("username", "password", "totp_secret", "person_number", "display_name", "email", "phone")
     values = [(name, one.get(name)) for name in account]
     names = ("given_name", "family_name", "full_name", "street_address", "birth_date")
@@ -210,41 +208,3 @@ def discovery(world: World) -> None:
 
 def _fits(served: str, path: str) -> bool:
     return served.endswith("{path:path}") and path.startswith(served.removesuffix("{path:path}"))
-
-
-def own_events(world: World, persona: str) -> list[Event]:
-    """A persona's own line in the ledger, newest first."""
-    database = Database.open(world.database_url)
-    try:
-        with database.read() as tx:
-            return history.read(tx, _stream(tx, world, persona), limit=10_000)
-    finally:
-        database.close()
-
-
-def _stream(tx: Tx, world: World, persona: str) -> Stream:
-    roots = RootKeyring.parse((world.data / "key-encryption-key").read_text())
-    person = people.by_username(tx, roots, world.people[persona]["username"])
-    assert person is not None
-    key = Vault(world.data / "person-keys").stream(tx, person_stream(person.person_id))
-    return Stream(key.stream_id, key.generation, key.key)
-
-
-def size_of(world: World) -> int:
-    """How many entries the ledger has."""
-    database = Database.open(world.database_url)
-    try:
-        with database.read() as tx:
-            return ledger.head(tx).size
-    finally:
-        database.close()
-
-
-def count(world: World, name: str) -> int:
-    """How many rows a table of the broker has."""
-    database = Database.open(world.database_url)
-    try:
-        with database.read() as tx:
-            return tx.execute(select(func.count()).select_from(broker_tables.metadata.tables[name])).scalar_one()
-    finally:
-        database.close()

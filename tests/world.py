@@ -19,7 +19,9 @@ import httpx2
 import psycopg
 from sqlalchemy.engine import make_url
 
+from tests import last_look
 from tests.actors import Agency, Citizen, Clock, Holder, Register, Secrets, Walker
+from tests.inside import Inside
 
 CHECKOUT = Path(__file__).parents[1]
 USES = {"norr-childcare": "norr.childcare-allowance", "norr-planning": "norr.building-permit"}
@@ -120,6 +122,7 @@ class World:
     _free: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.inside = Inside(self.data, self.database_url)
         self.http = httpx2.Client(timeout=30, trust_env=False)
         self.http.event_hooks["request"].append(lambda request: self.visited.append(str(request.url)))
         self._free = sorted(
@@ -174,8 +177,6 @@ class World:
 
     def check(self) -> None:
         """Re-read everything: nothing that was answered is missing, nothing personal is where it must not be."""
-        from tests import last_look
-
         last_look.check(self)
         self.forget()
 
@@ -218,7 +219,9 @@ def launch(folder: Path, *, database_url: str = "", port: int | None = None) -> 
         with (config / "personas.toml").open("a", encoding="utf-8") as file:
             file.write(neighbours(NEIGHBOURS))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SEMEL_")}
-    environment |= {"SEMEL_CONFIG_DIR": str(config)} | ({"SEMEL_DATABASE_URL": database_url} if database_url else {})
+    environment |= {"SEMEL_CHECKPOINT_SECONDS": "0.2", "SEMEL_CONFIG_DIR": str(config)} | (
+        {"SEMEL_DATABASE_URL": database_url} if database_url else {}
+    )
     command = [str(Path(sys.executable).with_name("semel")), "demo", "--json", "--data", str(folder / "data")]
     with (folder / "demo.log").open("ab") as log:
         return subprocess.Popen(
