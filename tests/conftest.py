@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
+import hypothesis
 import pytest
-from sqlalchemy.engine import make_url
 
-from broker import tables as broker_tables
 from broker.database import Database
-from consent import tables as consent_tables
-from keys import tables as keys_tables
-from wallet import tables as wallet_tables
+from tests import databases
 
 POSTGRESQL = os.environ.get("SEMEL_TEST_DATABASE_URL", "")
 NOW = 1_795_302_000_000_000  # 2026-11-21T23:00:00Z in microseconds
+
+# An example takes as long as a busy machine lets it: how long says nothing about whether a property holds.
+hypothesis.settings.register_profile("semel", deadline=None)
+hypothesis.settings.load_profile("semel")
 
 
 @pytest.fixture
@@ -27,24 +27,42 @@ def now() -> int:
     return NOW
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[databases.Server]:
+    """The PostgreSQL server under test; asked for only where there is one."""
+    running = databases.Server(POSTGRESQL)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with every table, made once to be copied."""
+    return databases.prepare_file(tmp_path_factory.mktemp("prepared"))
+
+
 @pytest.fixture
-def database_url(tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database: an SQLite file, or a database of its own on the PostgreSQL server under test."""
+def database_url(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of the test's database: an empty one, unless the test takes `database` too, whose URL it then is."""
+    with_tables = "database" in request.fixturenames
     if not POSTGRESQL:
-        yield f"sqlite:///{tmp_path}/semel.db"
+        file = tmp_path / "semel.db"
+        if with_tables:
+            shutil.copyfile(request.getfixturevalue("prepared"), file)
+        yield f"sqlite:///{file}"
         return
-    server = make_url(POSTGRESQL).set(drivername="postgresql")
-    name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(server.render_as_string(hide_password=False), autocommit=True) as link:
-        link.execute(f'CREATE DATABASE "{name}"')
-        yield server.set(database=name, drivername="postgresql+psycopg").render_as_string(hide_password=False)
-        link.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    server: databases.Server = request.getfixturevalue("server")
+    if with_tables:
+        yield server.url(server.with_tables())
+        return
+    name = server.empty()
+    yield server.url(name)
+    server.drop(name)
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A database with every table of every package."""
     made = Database.open(database_url)
-    made.create(keys_tables.metadata, consent_tables.metadata, wallet_tables.metadata, broker_tables.metadata)
     yield made
     made.close()
