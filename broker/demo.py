@@ -120,20 +120,15 @@ def run(plan: Plan, *, source: Path, announce: Any, progress: Any) -> None:
     plan.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     _free(plan.ports)
     fill_config(source, plan.data / "config", plan.placeholders())
-    settings = plan.settings()
-    if not installation.is_made(settings):
-        installation.create(settings, time.time_ns() // 1000, progress=progress)
-    summary = describe(plan)
-    _write(plan.data / "demo.json", summary)
     signal.signal(signal.SIGTERM, _interrupt)
+    programs, answering = commands(plan), health(plan)
     started: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        programs, answering = commands(plan), health(plan)
-        broker = programs.pop("broker")
-        for name, command in programs.items():
-            started[name] = _start(plan, command)
-        _wait_ready(started, {name: answering[name] for name in programs})
-        started["broker"] = _start(plan, broker)  # it reads what its neighbours made at their first start
+        for name in ("registers", *AGENCIES):
+            started[name] = _start(plan, programs[name])
+        summary = _prepare(plan, progress)
+        _wait_ready(started, {"registers": answering["registers"]})  # the broker reads a secret that they make
+        started["broker"] = _start(plan, programs["broker"])
         _wait_ready(started, answering)
         announce(summary)
         _watch(started)
@@ -141,6 +136,16 @@ def run(plan: Plan, *, source: Path, announce: Any, progress: Any) -> None:
         return
     finally:
         _stop(started.values())
+
+
+def _prepare(plan: Plan, progress: Any) -> dict[str, Any]:
+    """Initialise at the first start; write and return what the demo tells."""
+    settings = plan.settings()
+    if not installation.is_made(settings):
+        installation.create(settings, time.time_ns() // 1000, progress=progress)
+    summary = describe(plan)
+    _write(plan.data / "demo.json", summary)
+    return summary
 
 
 def commands(plan: Plan) -> dict[str, list[str]]:
