@@ -1,6 +1,6 @@
 """Walks the whole story without a browser: only the pages' forms, and ordinary libraries. Exit status 1 if anything is off.
 
-    python -m examples.walk --issuer http://localhost:8000
+    python examples/walk.py --issuer http://localhost:8000
 
 It needs a running demo. Agencies and people are read from `{issuer}/sandbox/demo.json`.
 """
@@ -18,8 +18,10 @@ import httpx2
 import jwt
 import pyotp
 
-from examples import holder
-from examples.browse import Browser, Page
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it also runs as a file
+
+from examples import holder  # noqa: E402 - after the path
+from examples.browse import Browser, Page  # noqa: E402 - after the path
 
 CODE_SECONDS = 30
 LEDGER_SECONDS = 10
