@@ -20,8 +20,8 @@ import pyotp
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it also runs as a file
 
-from examples import holder  # noqa: E402 - after the path
-from examples.browse import Browser, Page  # noqa: E402 - after the path
+from examples import holder
+from examples.browse import Browser, Page
 
 CODE_SECONDS = 30
 LEDGER_SECONDS = 10
