@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.answers import Refusal
 from broker.authorization import request as requests
@@ -86,11 +87,16 @@ def begin(
     handle: bytes,
     language: str,
     expires: int,
-) -> None:
-    """Open a journey for a signed-in person; it belongs to this session and this handle (32 bytes)."""
+) -> bool:
+    """Open a journey for a signed-in person; it belongs to this session and this handle (32 bytes).
+
+    False, and nothing is written, when it was opened before.
+    """
     secret = code(handle, journey_id)
-    tx.execute(
-        insert(table).values(
+    make = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    opened = tx.execute(
+        make(table)
+        .values(
             journey_id=journey_id,
             session=session.id_hash,
             client_id=request.client_id,
@@ -105,7 +111,10 @@ def begin(
             acr=session.acr,
             expires=expires,
         )
+        .on_conflict_do_nothing(index_elements=[table.c.journey_id])
+        .returning(table.c.journey_id)
     )
+    return opened.first() is not None
 
 
 def _from_row(row: Any) -> Journey:

@@ -89,7 +89,7 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Redirect 
         return Redirect(f"/i/{claimed.tx}/sign-in", cookies=cookies)
     if ACR.index(session.acr) < ACR.index(wired.uses.version(asked.data.use_id, asked.data.version).minimum_acr):
         return _back(wired, asked, "unmet_authentication_requirements")
-    journey.begin(
+    begun = journey.begin(
         tx,
         journey_id=claimed.tx,
         session=session,
@@ -98,6 +98,8 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Redirect 
         language=facts.visitor.language,
         expires=now + wired.durations.journey * SECOND,
     )
+    if not begun:  # another tab was quicker, and this browser has its cookie
+        return Redirect(f"/i/{claimed.tx}/consent", cookies=cookies)
     held = needs.set_cookie(wired, f"semel-{claimed.tx}", facts.handle.hex(), wired.durations.journey * 2)
     return Redirect(f"/i/{claimed.tx}/consent", cookies=(*cookies, held))
 
