@@ -21,6 +21,15 @@ hypothesis.settings.register_profile("semel", deadline=None)
 hypothesis.settings.load_profile("semel")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL run again what depends on the database, and only that."""
+    if not POSTGRESQL:
+        return
+    kept = [item for item in items if {"database_url", "demo"} & set(getattr(item, "fixturenames", ()))]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
 @pytest.fixture
 def now() -> int:
     """The standing clock: microseconds since 1970."""
