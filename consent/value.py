@@ -27,6 +27,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _ADDRESS = ("street_address", "house_number", "postal_code", "locality", "region", "country")
 _NO_CODES: Codes = {}
+_JOINERS = dict.fromkeys((0x200C, 0x200D))  # Persian and Indic spellings need them; other unseen characters are refused
 _CHILD = {"given_name", "family_name", "birth_date", "custody"}
 
 
@@ -43,7 +44,9 @@ def lines(kind: str, codes: Codes, value: Any, language: str, day: DateText) -> 
 
 
 def _text(value: Any, _codes: Codes = _NO_CODES) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= TEXT_LIMIT and value.strip() == value and value.isprintable()
+    if not isinstance(value, str) or not 0 < len(value) <= TEXT_LIMIT or value.strip() != value:
+        return False
+    return value.translate(_JOINERS).isprintable()
 
 
 def _partial_date(value: Any, _codes: Codes = _NO_CODES) -> bool:
