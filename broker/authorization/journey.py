@@ -128,9 +128,10 @@ def get(tx: Tx, journey_id: str) -> Journey | None:
     return _from_row(row) if row is not None else None
 
 
-def previewed(tx: Tx, journey_id: str, entry_id: str, expires: int) -> bool:
-    """Note that the values were shown for the first time; false when another request was quicker."""
-    return _advance(tx, journey_id, "open", state="previewed", previewed_entry=entry_id, expires=expires)
+def previewed(tx: Tx, journey_id: str, entry_id: str, expires: int, *, again: bool = False) -> bool:
+    """Note that the values were shown, for the first time or (`again`) with more of them; false when another was quicker."""
+    before = "previewed" if again else "open"
+    return _advance(tx, journey_id, before, state="previewed", previewed_entry=entry_id, expires=expires)
 
 
 def decided(tx: Tx, journey_id: str, *, before: str, state: str, permission_id: str | None, expires: int) -> bool:

@@ -101,6 +101,15 @@ def keep(tx: Tx, held: Held, items: Iterable[str]) -> None:
     )
 
 
+def renew(tx: Tx, held: Held, found: Mapping[str, Found], *, expires: int) -> None:
+    """Put other answers in the row's place, for the same holders, until `expires` (microseconds)."""
+    tx.execute(
+        update(sealed_row)
+        .where(sealed_row.c.row_id == held.row_id)
+        .values(found=release.pack(found, held.row_key), expires=expires)
+    )
+
+
 def extend(tx: Tx, row_id: str, expires: int) -> None:
     """Move the end of a row's life to `expires` (microseconds)."""
     tx.execute(update(sealed_row).where(sealed_row.c.row_id == row_id).values(expires=expires))

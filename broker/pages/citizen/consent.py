@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import uuid6
@@ -21,7 +20,7 @@ from broker.authorization import journey, pushed, response
 from broker.database import Tx
 from broker.evidence import preview
 from broker.evidence.collect import collect
-from broker.evidence.source import Found
+from broker.evidence.source import Evidence, Found
 from broker.pages import render
 from broker.pages.citizen import visit as visits
 from broker.pages.citizen.visit import Visit
@@ -33,6 +32,7 @@ from keys import canonical, sealing
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
+SILENT = "source_unavailable"
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,14 @@ async def gather(request: Request) -> Facts | Answer:
     visit = visits.load(request)
     if visit.journey.state not in visits.DECIDING:
         return visits.decided(visit)
-    return await look(visit)
+    return await look(visit, retry=True)
 
 
-async def look(visit: Visit) -> Facts:
-    """Gather the rows of the decision: from the sealed row when the page was shown before, else from the registers."""
+async def look(visit: Visit, *, retry: bool = False) -> Facts:
+    """Gather the rows of the decision: from the sealed row when the page was shown before, else from the registers.
+
+    `retry`: registers that gave no answer then are asked again. A question that was put stays one, whatever happens meanwhile.
+    """
     wired, asked = visit.wired, visit.journey.request.data
     with wired.database.read() as tx:
         stream = people.ledger_stream(tx, wired.vault, visit.session.person_id)
@@ -72,22 +75,33 @@ async def look(visit: Visit) -> Facts:
     chosen = notice.build(visit.use, asked, wired.catalogue, visit.language)
     texts = notice.digests(visit.use, asked, wired.catalogue)
     verdict = decision.decide(asked, visit.use, live, texts.values(), visit.now)
-    if not isinstance(verdict, decision.Ask) and "consent" not in visit.journey.request.prompt:
+    put = "consent" in visit.journey.request.prompt or visit.journey.state == "previewed"
+    if isinstance(verdict, decision.Granted) and put:
+        verdict = decision.Ask("first")
+    if not isinstance(verdict, decision.Ask):
         return Facts(visit, stream, chosen, verdict, live, {}, None)
-    ask = verdict if isinstance(verdict, decision.Ask) else decision.Ask("first")
-    if held is not None and receipt is not None:
-        return Facts(visit, stream, chosen, ask, live, held.found, held, previewed=receipt)
-    found = await collect(
+    if held is None or receipt is None:
+        found = await _fetched(visit, subject, asked.item_ids)
+        return Facts(visit, stream, chosen, verdict, live, found, None, eligible=found.eligible)
+    silent = [item for item, one in held.found.items() if one.status == SILENT] if retry else []
+    answered = await _fetched(visit, subject, silent) if silent else {}
+    if all(one.status == SILENT for one in answered.values()):
+        return Facts(visit, stream, chosen, verdict, live, held.found, held, previewed=receipt)
+    return Facts(visit, stream, chosen, verdict, live, {**held.found, **answered}, held)
+
+
+async def _fetched(visit: Visit, subject: people.Subject, items: Collection[str]) -> Evidence:
+    wired = visit.wired
+    return await collect(
         wired.registers.by_id,
         wired.registers.routing,
         subject,
-        asked.item_ids,
+        items,
         phase="preview",
         reference=visit.journey.journey_id,
         now=visit.now,
         cut=wired.durations.preview_cut,
     )
-    return Facts(visit, stream, chosen, ask, live, found, None, eligible=found.eligible)
 
 
 def _receipt(tx: Tx, visit: Visit, stream: Stream) -> release.ReleaseReceipt | None:
@@ -122,8 +136,12 @@ def act(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
         items={item: one.status for item, one in facts.found.items()},
         sources=[one.source for one in facts.found.values() if one.source],
     )
-    if not journey.previewed(tx, visit.journey.journey_id, entry.id, expires):
+    if not journey.previewed(tx, visit.journey.journey_id, entry.id, expires, again=facts.held is not None):
         return Redirect(visit.path("consent")), []  # another tab was quicker: show what it was shown
+    later = Later(lambda appended: page(facts, release.ReleaseReceipt.of(appended[0])))
+    if facts.held is not None:
+        preview.renew(tx, facts.held, facts.found, expires=expires)
+        return later, [entry]
     preview.hold(
         tx,
         wired.vault,
@@ -134,7 +152,7 @@ def act(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
         now=now,
         expires=expires,
     )
-    return Later(lambda appended: page(facts, release.ReleaseReceipt.of(appended[0]))), [entry]
+    return later, [entry]
 
 
 def end(tx: Tx, facts: Facts, now: int) -> Answer | None:
@@ -212,7 +230,7 @@ def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:
             "rows": [_row(facts, receipt, item.id, required=item.required) for item in _asked(facts)],
             "shown": shown(facts),
             "differences": list(facts.differences),
-            "durations": durations(visit) if visit.use.kind == "ongoing" else None,
+            "durations": visit.periods() if visit.use.kind == "ongoing" else None,
             "error": facts.error,
         },
         form_action=visit.agency_origin,
@@ -244,22 +262,6 @@ def _row(facts: Facts, receipt: release.ReleaseReceipt, item: str, *, required: 
         "help": attribute.help.get(visit.language),
         "reason": facts.notice.item(item).note,
     }
-
-
-def durations(visit: Visit) -> list[dict[str, Any]]:
-    """The periods a person may choose from, the shortest first and chosen (a longer one is never the default)."""
-    return [
-        {
-            "value": str(days),
-            "until": _iso_day(visit.now + days * DAY),
-            "checked": days == min(visit.use.durations),
-        }
-        for days in visit.use.durations
-    ]
-
-
-def _iso_day(when: int) -> str:
-    return datetime.fromtimestamp(when / SECOND, UTC).date().isoformat()
 
 
 def shown(facts: Facts) -> str:

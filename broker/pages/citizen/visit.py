@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from consent.intended_use import IntendedUse
 from keys import sealing
 
 DECIDING = ("open", "previewed")
+SECOND = 1_000_000  # microseconds
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,15 @@ class Visit:
         """Where this journey's validated redirect URI lives: the one place a form's answer may lead to (CSP)."""
         back = urlsplit(self.journey.request.redirect_uri)
         return f"{back.scheme}://{back.netloc}"
+
+    def periods(self) -> list[dict[str, Any]]:
+        """Give the periods a person may choose from, the shortest chosen (a longer one is never the default)."""
+        days = sorted(self.use.durations)
+        ends = [datetime.fromtimestamp(self.now / SECOND, UTC) + timedelta(days=n) for n in days]
+        return [
+            {"value": str(n), "until": end.date().isoformat(), "checked": n == days[0]}
+            for n, end in zip(days, ends, strict=True)
+        ]
 
     def path(self, page: str) -> str:
         """The address of one of the journey's pages."""
