@@ -27,7 +27,7 @@ CHECKOUT = Path(__file__).parents[1]
 USES = {"norr-childcare": "norr.childcare-allowance", "norr-planning": "norr.building-permit"}
 START_SECONDS = 90
 STOP_SECONDS = 20
-NEIGHBOURS = 60
+NEIGHBOURS = 200
 SOUNDS = (
     "bra",
     "dro",
@@ -56,7 +56,7 @@ def neighbours(count: int) -> str:
 def _neighbour(n: int) -> str:
     first, second = SOUNDS[n % 16], SOUNDS[n // 16]
     given, family = f"Za{first}{second}ine".capitalize(), f"Ux{second}{first}orde".capitalize()
-    child, account = f"Yo{first}{second}ett", f"556677889900{n:02}"
+    child, account = f"Yo{first}{second}ett", f"55667788990{n:03}"
     check = 98 - int(f"{account}332300") % 97  # ISO 13616: X is 33, N is 23
     secret = "".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[(n * 7 + i * 5 + i * i) % 32] for i in range(32))
     return f"""
@@ -67,11 +67,11 @@ username = "{given.lower()}.{n}"
 password = "{first}-{second}-pavement-lattice-{n}"
 totp_secret = "{secret}"
 proofing = "substantial"
-person_number = "81{n:02}4477{n:02}"
+person_number = "8144{n:03}770"
 display_name = "{given} {family}"
 language = "en"
 email = "{given.lower()}@post.example"
-phone = "+4477009008{n:02}"
+phone = "+447700908{n:03}"
 
 [personas.population]
 given_name = "{given}"

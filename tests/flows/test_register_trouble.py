@@ -1,0 +1,99 @@
+"""A register is down, slow or talks nonsense: its row says so, the rest works, the agency learns that asking again helps."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.world import World
+
+LATER = {"status": "not_provided", "retryable": True}
+
+
+@pytest.fixture(autouse=True)
+def mended(world: World) -> Iterator[None]:
+    """After a story here the register answers again, and the broker has noticed."""
+    yield
+    world.register.fails(None)
+    person = world.neighbour()
+    page, until = person.comes_from(world.agency().asks()), time.monotonic() + 30
+    while not page.get("consent").find_all("input", value="contact.iban"):
+        assert time.monotonic() < until, "the register stays away"
+        time.sleep(0.5)
+        page = person.open(world.agency().asks())
+
+
+@pytest.mark.parametrize("persona", ["tax-down", "tax-slow", "tax-malformed"])
+def test_one_register_fails_for_one_person(world: World, persona: str) -> None:
+    person, agency = world.citizen(persona), world.agency()
+    before = time.monotonic()
+    page = person.comes_from(agency.asks())
+    assert time.monotonic() - before < 9, "the hard cut is at 8 seconds"
+    row = page.content.find(data_item="income.taxable_band")
+    assert row is not None
+    assert "not answering" in row.text
+    assert world.inside.declared(person)["population"]["street_address"] in page.get("consent").text
+    assert not page.get("consent").find_all("input", value="contact.iban"), "nothing to tick"
+    token = agency.token(person.shares(page, "contact.email"))
+    items = agency.items(token["access_token"])
+    assert items["address.registered"]["status"] == items["contact.email"]["status"] == "provided"
+    assert items["income.taxable_band"] == LATER
+    shown, released = world.inside.events(person)[2], world.inside.events(person)[0]
+    assert shown.private["items"]["income.taxable_band"] == "source_unavailable"
+    assert released.private["items"]["income.taxable_band"] == "source_unavailable"
+
+
+def test_it_works_again_while_the_person_decides(world: World) -> None:
+    person, agency = world.neighbour(), world.agency()
+    with world.register.failing("down"):
+        page = person.comes_from(agency.asks())
+        assert "not answering" in page.content.find(data_item="income.taxable_band").text  # type: ignore[union-attr]
+    again = person.open(page.links("/consent")[0])
+    row = again.content.find(data_item="income.taxable_band")
+    assert row is not None
+    assert "not answering" not in row.text, "Try again shows what the register says now"
+    token = agency.token(person.shares(again, "contact.iban"))
+    assert agency.items(token["access_token"])["income.taxable_band"]["status"] == "provided"
+
+
+def test_it_fails_later_for_an_ongoing_permission(world: World) -> None:
+    person, agency = world.neighbour(), world.agency()
+    token = agency.token(person.shares(person.comes_from(agency.asks()), "contact.iban"))
+    assert agency.items(token["access_token"])["income.taxable_band"]["status"] == "provided"
+    with world.register.failing("malformed"):
+        items = agency.items(token["access_token"])
+        assert items["income.taxable_band"] == items["contact.iban"] == LATER
+        assert items["address.registered"]["status"] == "provided"
+        assert agency.data(token["access_token"]).json()["replaces_documents"] == []
+    assert agency.items(token["access_token"])["contact.iban"]["status"] == "provided"
+
+
+def test_a_slow_register_holds_nobody_else(world: World) -> None:
+    from threading import Thread
+
+    waits, other, agency, office = world.neighbour(), world.neighbour(), world.agency(), world.agency("norr-planning")
+    address = agency.asks()
+    with world.register.failing("slow", seconds=3):
+        slow = Thread(target=lambda: waits.comes_from(address))
+        slow.start()
+        time.sleep(1)
+        before = time.monotonic()
+        page = other.comes_from(office.asks())
+        office.token(other.shares(page))
+        took = time.monotonic() - before
+        assert slow.is_alive() or took < 2
+        slow.join()
+    assert took < 2.5
+
+
+def test_a_record_with_a_hole_costs_only_itself(world: World) -> None:
+    person, agency = world.citizen("garbled"), world.agency()
+    page = person.comes_from(agency.asks())
+    for item in ("identity.birth_date", "income.taxable_band"):
+        row = page.content.find(data_item=item)
+        assert row is not None
+        assert "not answering" in row.text
+    token = agency.token(person.shares(page))
+    items = agency.items(token["access_token"])
+    assert items["identity.birth_date"] == items["income.taxable_band"] == LATER
+    assert items["address.registered"]["status"] == "provided"
