@@ -7,17 +7,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import httpx2
 
 from broker import demo, serve
 from tests.conftest import POSTGRESQL
+from tests.flows import volley
 from tests.world import CHECKOUT, World, free_ports, fresh_database, neighbours
 
 READY_SECONDS = 60
+ESTABLISHED = "01"  # as /proc/net/tcp writes the state of a connection
 WORKERS = 2 if POSTGRESQL else 1  # SQLite has one writing connection, hence one worker
 
 
@@ -28,8 +32,10 @@ class Service:
         self.plan = demo.Plan(free_ports(4), folder / "data")
         self.log, self.workers = folder / "service.log", workers
         self.environment = self.plan.environment() | {"SEMEL_DATABASE_URL": database_url}
+        self.database_url = database_url
         self.neighbours: list[subprocess.Popen[bytes]] = []
         self.broker: subprocess.Popen[bytes] | None = None
+        self.spread: Counter[int] = Counter()  # connections of all volleys, by the worker that held them
         self.http = httpx2.Client(timeout=2, trust_env=False)
 
     def start(self) -> None:
@@ -44,7 +50,7 @@ class Service:
         """Start the broker, as an operator would after a crash: nothing is mended first."""
         command = demo.commands(self.plan)["broker"] + ["--workers", str(self.workers)]
         self.broker = self.run(command, own_group=True)
-        self.wait({"broker": self.plan.issuer + "/healthz"})
+        self.wait({"broker": f"{self.plan.issuer}/healthz", "publisher": f"{self.plan.issuer}/ledger/checkpoint"})
 
     def run(self, command: list[str], *, own_group: bool = False) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
@@ -78,7 +84,20 @@ class Service:
         children = sorted({int(pid) for thread in threads for pid in thread.read_text().split()})
         return [pid for pid in children if b"broker.serve" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
-    def kill_worker(self) -> None:
+    def connections(self) -> dict[int, int]:
+        """How many requests' connections each worker holds."""
+        fields = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        port = f":{self.plan.port:04X}"
+        ours = {f"socket:[{f[9]}]" for f in fields if f[1].endswith(port) and f[3] == ESTABLISHED}
+        return {pid: sum(_target(fd) in ours for fd in Path(f"/proc/{pid}/fd").iterdir()) for pid in self.worker_pids()}
+
+    def volley(self, requests: Sequence[httpx2.Request]) -> list[httpx2.Response]:
+        """Send at once; every one is answered."""
+        answers = volley.at_once(requests, loaded=lambda: self.spread.update(self.connections()))
+        assert None not in answers, "a request was not answered"
+        return [answer for answer in answers if answer is not None]
+
+    def kill_workers(self) -> None:
         """Kill -9 every worker; the broker's parent process lives and starts new ones."""
         for pid in self.worker_pids():
             os.kill(pid, signal.SIGKILL)
@@ -89,13 +108,14 @@ class Service:
         os.killpg(self.broker.pid, signal.SIGKILL)
         self.broker.wait()
 
-    def world(self, database_url: str) -> World:
+    @cached_property
+    def world(self) -> World:
         """The service as stories see it."""
         told = json.loads((self.plan.data / "demo.json").read_text())
         return World(
             issuer=self.plan.issuer,
             data=self.plan.data,
-            database_url=database_url,
+            database_url=self.database_url,
             log=self.log,
             agencies=self.plan.agencies,
             people={person["id"]: person for person in told["personas"]},
@@ -111,22 +131,27 @@ class Service:
             process.wait(20)
 
 
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:  # closed meanwhile
+        return ""
+
+
 @contextmanager
-def running(folder: Path, *, people: int = 20, workers: int = WORKERS) -> Iterator[tuple[Service, World]]:
+def running(folder: Path, *, people: int = 20, workers: int = WORKERS) -> Iterator[Service]:
     """A service with this many neighbours and nobody else, on an empty database of the kind under test."""
     declared = folder / "declared"
     shutil.copytree(CHECKOUT / "openid-config", declared)
     (declared / "personas.toml").write_text(neighbours(people), "utf-8")
     with fresh_database() as fresh:
-        url = fresh or f"sqlite:///{folder}/data/semel.db"
-        service = Service(folder, url, workers)
+        service = Service(folder, fresh or f"sqlite:///{folder}/data/semel.db", workers)
         service.plan.data.mkdir(mode=0o700)
         demo.fill_config(declared, service.plan.data / "config", service.plan.placeholders())
         (service.plan.data / "demo.json").write_text(json.dumps(demo.describe(service.plan)))
         try:
             service.start()
-            world = service.world(url)
-            yield service, world
-            world.http.close()
+            yield service
+            service.world.stop()
         finally:
             service.stop()

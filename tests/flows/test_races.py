@@ -1,0 +1,283 @@
+"""What may happen once happens once, however many ask at the same moment; on PostgreSQL of two worker processes."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import pytest
+
+from examples import holder
+from examples.browse import Page
+from tests.actors import Agency, Citizen
+from tests.flows import service, volley
+from tests.flows.service import Service
+from tests.world import World
+
+MANY = 16
+PLANNING = "norr-planning"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with service.running(tmp_path_factory.mktemp("races")) as running:
+        yield running
+        busy = running.spread.values()
+        assert len(busy) == service.WORKERS
+        assert min(busy) * 10 > sum(busy), f"one worker had nearly everything: {running.spread}"
+
+
+@pytest.fixture(autouse=True)
+def world(demo: Service) -> Iterator[World]:
+    """This module's own world; when the race is run, everything is read again."""
+    try:
+        yield demo.world
+        demo.world.check()
+    finally:
+        demo.world.forget()
+
+
+def told(answers: Sequence[httpx2.Response]) -> Counter[tuple[int, str]]:
+    """How often which status came with which error."""
+    return Counter((answer.status_code, error(answer)) for answer in answers)
+
+
+def error(answer: httpx2.Response) -> str:
+    is_json = answer.headers.get("content-type") == "application/json"
+    return str(answer.json().get("error", "")) if is_json else ""
+
+
+def code_at(agency: Agency, citizen: Citizen) -> str:
+    """A code that nobody has redeemed."""
+    return agency.receives(citizen.shares(citizen.comes_from(agency.asks())))["code"]
+
+
+def redemption(agency: Agency, code: str) -> httpx2.Request:
+    said = {"grant_type": "authorization_code", "code": code, "redirect_uri": agency.callback}
+    return volley.signed(agency, "/token", said | {"code_verifier": agency.asked["verifier"]})
+
+
+def entries(world: World, citizen: Citizen, kind: str) -> list[Any]:
+    """The entries of one kind in a person's line."""
+    return [one for one in world.inside.events(citizen) if one.type == kind]
+
+
+def test_of_16_redemptions_of_a_code_one_gets_tokens_and_they_are_dead(demo: Service, world: World) -> None:
+    agency = world.agency()
+    code = code_at(agency, world.neighbour())
+    answers = demo.volley([redemption(agency, code) for _ in range(MANY)])
+    assert told(answers) == {(200, ""): 1, (400, "invalid_grant"): MANY - 1}
+    won = next(answer for answer in answers if answer.status_code == 200)
+    refused = agency.data(won.json()["access_token"])
+    assert (refused.status_code, error(refused)) == (401, "invalid_token"), "a replayed code leaves its tokens alive"
+
+
+@pytest.mark.parametrize("place", [0, 4, 8, MANY])
+def test_no_release_comes_after_the_stop(demo: Service, world: World, place: int) -> None:
+    """The stop goes out first, among the releases, or last; whoever wins, the ledger's order is the truth."""
+    citizen, agency = world.neighbour(), world.agency(PLANNING)
+    token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))
+    page = citizen.open(f"/account/sharing/{token['grant_id']}/stop")
+    stop = citizen.walker.http.build_request("POST", page.url, data=citizen.fields(page, "stop"))
+    assert agency.data(token["access_token"]).status_code == 200  # learns a nonce
+    requests = [volley.release(agency, token["access_token"]) for _ in range(MANY)]
+    answers = demo.volley([*requests[:place], stop, *requests[place:]])
+    stopped = answers.pop(place)
+    assert stopped.status_code == 200
+    (withdrawal,) = entries(world, citizen, "permission.withdrawn")
+    released = [one.seq for one in entries(world, citizen, "access.released")]
+    got = [answer.json()["ledger"]["seq"] for answer in answers if answer.status_code == 200]
+    assert max(released) < withdrawal.seq
+    assert set(got) <= set(released)
+    assert len(got) == len(set(got))
+    assert told([answer for answer in answers if answer.status_code != 200]).keys() <= {(401, "invalid_token")}
+    late = agency.data(token["access_token"])
+    assert (late.status_code, error(late)) == (401, "invalid_token")
+    world.answers += [a.json() | {"client": PLANNING} for a in answers if a.status_code == 200]
+
+
+def test_16_presses_of_share_give_one_permission_and_one_code(demo: Service, world: World) -> None:
+    citizen, agency = world.neighbour(), world.agency()
+    http = citizen.walker.http
+    page = citizen.comes_from(agency.asks())
+    share = citizen.fields(page, "consent") | {"decision": "share"}
+    pressed = demo.volley([http.build_request("POST", page.url, data=share) for _ in range(MANY)])
+    assert Counter(answer.status_code for answer in pressed) == {303: MANY}
+    assert len(entries(world, citizen, "permission.given")) == 1
+    done = page.url.removesuffix("consent") + "done"
+    for (
+        answer
+    ) in pressed:  # one that came while the first one was written is sent back to the decision, and on from there
+        receipt = citizen.open(answer.headers["location"])
+        assert receipt.url == done
+    going_on = demo.volley(
+        [http.build_request("POST", done, data=citizen.fields(receipt, "done")) for _ in range(MANY)]
+    )
+    codes = {parse_qs(urlsplit(answer.headers["location"]).query)["code"][0] for answer in going_on}
+    assert (len(going_on), len(codes)) == (MANY, 1)
+    assert agency.redeem(codes.pop()).status_code == 200
+
+
+def test_16_views_of_one_decision_are_one_preview(demo: Service, world: World) -> None:
+    citizen, agency = world.neighbour(), world.agency()
+    citizen.sign_in()
+    http = citizen.walker.http
+    address = agency.asks()
+    arrived = http.get(address)  # the journey has begun, nothing is shown yet
+    consent = f"{world.issuer}{arrived.headers['location']}"
+    shown = demo.volley([http.build_request("GET", consent) for _ in range(MANY)])
+    assert told(shown).keys() <= {(200, ""), (303, "")}
+    assert len(entries(world, citizen, "access.previewed")) == 1
+    assert citizen.open(consent).has("consent")
+
+
+def test_of_16_browsers_with_one_request_one_begins_a_journey(demo: Service, world: World) -> None:
+    address = world.agency().asks()
+    answers = demo.volley([httpx2.Request("GET", address) for _ in range(MANY)])
+    assert Counter(answer.status_code for answer in answers) == {303: 1, 400: MANY - 1}
+
+
+@pytest.mark.parametrize("where", ["authorize", "continue"])
+def test_16_arrivals_of_one_browser_are_one_journey(demo: Service, world: World, where: str) -> None:
+    citizen, agency = world.neighbour(), world.agency()
+    citizen.sign_in()
+    http = citizen.walker.http
+    address = agency.asks(prompt="login") if where == "continue" else agency.asks()
+    if where == "continue":
+        address = on_the_way(citizen, http.get(address))
+    arrived = demo.volley([http.build_request("GET", address) for _ in range(MANY)])
+    assert Counter(answer.status_code for answer in arrived) == {303: MANY}
+    assert len({answer.headers["location"] for answer in arrived}) == 1
+    handles = [cookie for answer in arrived for cookie in answer.headers.get_list("set-cookie") if "semel-" in cookie]
+    assert len(handles) == 1
+    name, _, value = handles[0].split(";")[0].partition("=")
+    http.cookies.set(name, value)
+    assert citizen.open(arrived[0].headers["location"]).has("consent")
+
+
+def on_the_way(citizen: Citizen, arrived: httpx2.Response) -> str:
+    """Sign in again up to the last redirect, which begins the journey; its address."""
+    page = citizen.open(arrived.headers["location"])
+    known = {"username": citizen.person["username"], "password": citizen.person["password"]}
+    page = citizen.press(page, "sign-in", "sign-in", **known)
+    said = citizen.fields(page, "one-time-code") | {"code": citizen.codes.code()}
+    answer = citizen.walker.http.post(page.url, data=said)
+    assert answer.headers["location"].endswith("/continue")
+    return f"{citizen.issuer}{answer.headers['location']}"
+
+
+def test_a_proof_counts_once(demo: Service, world: World) -> None:
+    citizen, agency = world.neighbour(), world.agency(PLANNING)
+    token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))["access_token"]
+    assert agency.data(token).status_code == 200
+    answers = demo.volley([volley.release(agency, token)] * MANY)
+    assert told(answers) == {(200, ""): 1, (401, "invalid_dpop_proof"): MANY - 1}
+    assert len(entries(world, citizen, "access.released")) == 2
+    one = volley.signed(agency, "/par", agency.request())
+    others = [volley.signed(agency, "/par", agency.request()) for _ in range(MANY)]
+    for other in others:
+        other.headers["DPoP"] = one.headers["DPoP"]
+    assert told(demo.volley(others)) == {(201, ""): 1, (400, "invalid_dpop_proof"): MANY - 1}
+
+
+def test_a_client_assertion_counts_once(demo: Service, world: World) -> None:
+    agency = world.agency()
+    agency.asks()  # learns a nonce
+    one = volley.signed(agency, "/par", agency.request())
+    others = []
+    for _ in range(MANY):
+        proof = agency.proof("POST", agency.issuer + "/par", None)
+        others.append(httpx2.Request("POST", one.url, content=one.content, headers=one.headers | {"DPoP": proof}))
+    assert told(demo.volley(others)) == {(201, ""): 1, (401, "invalid_client"): MANY - 1}
+
+
+def test_an_idempotency_key_is_first_used_once(demo: Service, world: World) -> None:
+    citizen, agency = world.neighbour(), world.agency(PLANNING)
+    token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))["access_token"]
+    assert agency.data(token).status_code == 200
+    requests = [volley.release(agency, token) for _ in range(MANY)]
+    for request in requests:
+        request.headers["Idempotency-Key"] = "one"
+    answers = demo.volley(requests)
+    assert told(answers) == {(200, ""): MANY}
+    released = entries(world, citizen, "access.released")
+    first = [one.seq for one in released if "repeat_of" not in one.body]
+    assert len(released) == MANY + 1
+    assert len(first) == 2  # one without a key, one with
+    assert {one.body.get("repeat_of") for one in released} == {None, max(first)}
+
+
+class Wallet:
+    """A wallet that holds an offer with its transaction code, and can be asked to be hasty."""
+
+    def __init__(self, world: World, citizen: Citizen) -> None:
+        self.world, self.caller = world, holder.Caller(world.http)
+        if not citizen.walker.http.cookies.get("semel"):
+            citizen.sign_in()
+        page = citizen.press(offering(citizen), "add-to-wallet", "offer")
+        offer = holder.read_offer(page.get("credential-offer")["href"], world.http)
+        number = citizen.open(page.links("code")[0])
+        if number.has("one-time-code"):
+            number = citizen.press(number, "one-time-code", "continue", code=citizen.codes.code())
+        self.tx_code = number.get("tx-code").text.replace(" ", "")
+        self.code = offer["grants"][holder.PRE_AUTHORIZED]["pre-authorized_code"]
+        self.configuration = offer["credential_configuration_ids"][0]
+        self.nonce = self.c_nonce()
+
+    def c_nonce(self) -> str:
+        """A nonce for the proof of a key; the answer brings one for DPoP too."""
+        answer = self.world.http.post(f"{self.world.issuer}/nonce")
+        for path in ("/token", "/credential"):
+            self.caller.nonces[self.world.issuer + path] = answer.headers["dpop-nonce"]
+        return str(answer.json()["c_nonce"])
+
+    def redemption(self, tx_code: str) -> httpx2.Request:
+        url = f"{self.world.issuer}/token"
+        form = {"grant_type": holder.PRE_AUTHORIZED, "pre-authorized_code": self.code, "tx_code": tx_code}
+        return httpx2.Request("POST", url, data=form, headers={"DPoP": self.caller.proof("POST", url, None)})
+
+    def token(self) -> str:
+        return str(self.world.http.send(self.redemption(self.tx_code)).json()["access_token"])
+
+    def collection(self, token: str, nonce: str) -> httpx2.Request:
+        """Ask for the credential, bound to a key of its own."""
+        url = f"{self.world.issuer}/credential"
+        key = holder.ec.generate_private_key(holder.ec.SECP256R1())
+        body = {"proofs": {"jwt": [holder.key_proof(key, self.world.issuer, nonce)]}}
+        headers = {"DPoP": self.caller.proof("POST", url, token), "Authorization": f"DPoP {token}"}
+        asked = body | {"credential_configuration_id": self.configuration}
+        return httpx2.Request("POST", url, json=asked, headers=headers)
+
+
+def offering(citizen: Citizen) -> Page:
+    return citizen.open(citizen.open("/account/documents").links("add-to-wallet")[0])
+
+
+def test_a_pre_authorized_code_gives_one_token(demo: Service, world: World) -> None:
+    wallet = Wallet(world, world.neighbour())
+    answers = demo.volley([wallet.redemption(wallet.tx_code) for _ in range(MANY)])
+    assert told(answers) == {(200, ""): 1, (400, "invalid_grant"): MANY - 1}
+
+
+def test_16_guesses_at_a_transaction_code_are_five(demo: Service, world: World) -> None:
+    wallet = Wallet(world, world.neighbour())
+    wrong = f"{(int(wallet.tx_code) + 1) % 1_000_000:06}"
+    assert told(demo.volley([wallet.redemption(wrong) for _ in range(MANY)])) == {(400, "invalid_grant"): MANY}
+    assert error(world.http.send(wallet.redemption(wallet.tx_code))) == "invalid_grant", "a guess went uncounted"
+
+
+def test_a_nonce_gives_one_credential(demo: Service, world: World) -> None:
+    """Two wallets with one nonce between them: one credential; and then the other wallet's own, with a nonce of its own."""
+    people = [world.neighbour(), world.neighbour()]
+    wallets = [Wallet(world, citizen) for citizen in people]
+    tokens = [wallet.token() for wallet in wallets]
+    asked = [(w, t) for w, t in zip(wallets, tokens, strict=True) for _ in range(MANY // 2)]
+    requests = [wallet.collection(token, wallets[0].nonce) for wallet, token in asked]
+    answers = demo.volley(requests)
+    assert sum(answer.status_code == 200 for answer in answers) == 1
+    assert told(answers).keys() <= {(200, ""), (400, "invalid_nonce"), (400, "credential_request_denied")}
+    assert sum(len(entries(world, citizen, "credential.issued")) for citizen in people) == 1
+    again = [wallet.collection(token, wallet.c_nonce()) for wallet, token in asked]
+    assert sum(answer.status_code == 200 for answer in demo.volley(again)) == 1
+    assert [len(entries(world, citizen, "credential.issued")) for citizen in people] == [1, 1]
