@@ -34,6 +34,7 @@ from broker.people import people
 from broker.people.people import Enrolment, Profile
 from broker.routes import ROUTES
 from broker.sign_in import session
+from broker.signing_keys import SigningKeys
 from consent import catalogue, history, intended_use, ledger, release
 from consent.history import Event
 from keys import algorithms
@@ -73,6 +74,7 @@ class Register:
     """A population register that answers what it is told to, and remembers being asked."""
 
     id: str = "population"
+    values: Mapping[str, Any] = field(default_factory=lambda: VALUES)
     statuses: dict[str, str] = field(default_factory=dict)
     eligible: bool = True
     down: bool = False
@@ -91,7 +93,7 @@ class Register:
 
     def _found(self, attribute: str, now: int) -> Found:
         status: Any = self.statuses.get(attribute, "provided")
-        value = release.seal(VALUES[attribute], attribute) if status == "provided" else None
+        value = release.seal(self.values[attribute], attribute) if status == "provided" else None
         return Found(attribute, status, value, self.id, "2026-03-12", now)
 
     async def aclose(self) -> None:
@@ -221,7 +223,7 @@ def _parts(database: Database, folder: Path, register: Register, clock: Any) -> 
         "database": database,
         "committer": Committer(database, clock=clock),
         "roots": RootKeyring.generate(),
-        "keyring": Keyring((key("token"), key("credential"))),
+        "signing": SigningKeys(Keyring((key("token"), key("credential")))),
         "vault": Vault(folder / "person-keys"),
         "registry": Registry([], KeySets(Egress())),
         "registers": Registers({"population": register}, dict.fromkeys(VALUES, "population")),
