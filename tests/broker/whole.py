@@ -32,9 +32,9 @@ from broker.settings import Settings
 from broker.sign_in import one_time_code, password
 from consent import history, ledger
 from consent.history import Event
+from examples import holder
 from keys import vault
 from keys.keyring import RootKeyring
-from examples import holder
 from tests.actors import Agency, Citizen, Secrets, Walker, b64
 from tests.broker.issuing import Register
 
