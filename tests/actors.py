@@ -33,6 +33,13 @@ CODE_SECONDS = 30
 Clock = Callable[[], float]
 
 
+def row(page: Page, item: str) -> str:
+    """What a page of a decision says about an item."""
+    found = page.content.find(data_item=item)
+    assert found is not None, f"no row for {item} on {page.url}: {page.heading}"
+    return found.text
+
+
 def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
@@ -281,8 +288,13 @@ class Agency:
         """The client's key and its `kid`, the RFC 7638 thumbprint."""
         key = load_pem_private_key(self.key_file.read_bytes(), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
-        members = {name: holder.public_jwk(key)[name] for name in ("crv", "kty", "x", "y")}
-        return key, b64(hashlib.sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).digest())
+        return key, self.kid(holder.public_jwk(key))
+
+    @staticmethod
+    def kid(jwk: dict[str, str]) -> str:
+        """The RFC 7638 thumbprint of a P-256 key."""
+        members = {name: jwk[name] for name in ("crv", "kty", "x", "y")}
+        return b64(hashlib.sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).digest())
 
     def assertion(self) -> str:
         key, kid = self.key()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.actors import row
 from tests.world import World
 
 REQUIRED = {
@@ -20,10 +21,9 @@ def test_the_whole_story_at_the_agency_of_the_demo(world: World) -> None:
     page = parent.sign_in(parent.press(parent.open(f"{form}/"), "prefill", "fill"))
     known = world.inside.declared(parent)
     for item, value in [("identity.given_name", "given_name"), ("address.registered", "street_address")]:
-        row = page.content.find(data_item=item)
-        assert row is not None
-        assert known["population"][value] in row.text
-        assert "Population register" in row.text
+        said = row(page, item)
+        assert known["population"][value] in said
+        assert "Population register" in said
     assert [box["value"] for box in page.get("consent").find_all("input", type="checkbox")] == [
         "contact.iban",
         "contact.email",

@@ -1,5 +1,6 @@
 """The planning office asks once: no second identification, a new decision, no paper; and every time anew."""
 
+from tests.actors import row
 from tests.world import World
 
 
@@ -11,9 +12,8 @@ def test_no_second_identification_and_no_proof_of_address(world: World) -> None:
     assert empty.content.find("input", name="proof-of-address")
     page = parent.press(empty, "prefill", "fill")
     assert page.has("consent"), page.heading
-    row = page.content.find(data_item="address.registered")
-    assert row is not None
-    assert world.inside.declared(parent)["population"]["street_address"] in row.text
+    said = row(page, "address.registered")
+    assert world.inside.declared(parent)["population"]["street_address"] in said
     page = parent.shares(page)
     assert not page.content.find("input", name="proof-of-address")
     visit = world.visit(parent, "norr-planning")
