@@ -37,6 +37,8 @@ def sweep(tx: Tx, now: int) -> None:
     _forget(tx, tables.pushed_request, tables.pushed_request.c.expires <= now - HOUR)
     _forget(tx, tables.journey, tables.journey.c.expires <= now - HOUR)
     _forget(tx, tables.token_family, tables.token_family.c.expires <= now)
+    _forget(tx, tables.refresh_token, tables.refresh_token.c.expires <= now)
+    _forget(tx, tables.revoked_jti, tables.revoked_jti.c.expires <= now)
     _forget(tx, tables.activity, tables.activity.c.ts <= now - KEPT_ACTIVITY)
     throttle.sweep(tx, now)
     session.sweep(tx, now)

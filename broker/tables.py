@@ -138,6 +138,7 @@ sealed_row = Table(
     Column("day", Text, nullable=False),
     Column("expires", Integer64, nullable=False),
     Column("released", Integer64, nullable=False, default=0),
+    Column("family", Text, index=True),
     sqlite_strict=True,
 )
 
@@ -152,3 +153,26 @@ sealed_for = Table(
 )
 
 Index("sealed_for_public", sealed_for.c.public)
+
+refresh_token = Table(
+    "refresh_token",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("family", Text, nullable=False, index=True),
+    Column("client_id", Text, nullable=False),
+    Column("jkt", Text),
+    Column("box", LargeBinary, nullable=False),
+    Column("created", Integer64, nullable=False),
+    Column("expires", Integer64, nullable=False),
+    Column("superseded", Integer64),
+    Column("successor", LargeBinary),
+    sqlite_strict=True,
+)
+
+revoked_jti = Table(
+    "revoked_jti",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("expires", Integer64, nullable=False),
+    sqlite_strict=True,
+)

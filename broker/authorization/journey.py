@@ -243,9 +243,3 @@ def withdraw(tx: Tx, permission_id: str, now: int) -> None:
         .where(token_family.c.permission_id == permission_id, token_family.c.ended.is_(None))
         .values(ended=now)
     )
-
-
-def family_lives(tx: Tx, family: str) -> bool:
-    """Whether the tokens of this family still count."""
-    row = tx.execute(select(token_family.c.ended).where(token_family.c.family == family)).first()
-    return row is not None and row.ended is None

@@ -21,13 +21,12 @@ from starlette.requests import Request
 
 from broker import needs, parameters
 from broker.answers import Json, Later, Refusal
-from broker.authorization import journey
 from broker.database import Tx
 from broker.errors import Wire
 from broker.evidence.collect import collect
 from broker.evidence.source import Evidence
 from broker.people import people
-from broker.tokens import dpop, presented
+from broker.tokens import dpop, presented, standing
 from broker.tokens.presented import Presented
 from consent import ledger_entry, permission, release
 from consent.ledger import Appended
@@ -115,7 +114,8 @@ def act(tx: Tx, facts: Facts, now: int) -> tuple[Later | Refusal, list[Entry]]:
     provided = [name for name, status in statuses.items() if status == "provided"]
     if given is None or permission.releasable(given, provided, now) is not None:
         return Refusal("credential_request_denied", "the person ended this permission"), []
-    if not journey.family_lives(tx, facts.presented.token.family) or not offer.issued(tx, permission_id, now=now):
+    token = facts.presented.token
+    if not standing.lives(tx, token.family, token.jti) or not offer.issued(tx, permission_id, now=now):
         return Refusal("credential_request_denied", "the one copy of this offer was issued before"), []
     entry = ledger_entry.credential_issued(
         behind.stream,
@@ -177,6 +177,8 @@ def _behind(tx: Tx, wired: needs.Parts, shown: Presented, now: int) -> Behind:
     if given.standing(now) == "withdrawn":
         raise Wire("invalid_token", "the person ended this permission", status=401)
     person_id = redeemed.held["person_id"]
+    if not standing.lives(tx, token.family, token.jti) or not standing.acts(tx, person_id):
+        raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
     try:
         stream = people.ledger_stream(tx, wired.vault, person_id)
         subject = people.subject(tx, wired.vault, person_id)

@@ -16,24 +16,22 @@ from starlette.requests import Request
 
 from broker import needs
 from broker.answers import Json, Later, Raw, Refusal
-from broker.authorization import journey
 from broker.database import Tx
 from broker.errors import Wire
 from broker.evidence import preview
 from broker.evidence.collect import collect
 from broker.evidence.source import Found
 from broker.people import people
-from broker.tokens import dpop, presented
+from broker.tokens import dpop, presented, standing, step_up
 from broker.tokens.presented import Presented
 from consent import catalogue, item_status, ledger, ledger_entry, permission, release
-from consent.intended_use import IntendedUse
+from consent.intended_use import ACR, IntendedUse
 from consent.ledger import Appended
 from consent.ledger_entry import Entry, Once, Stream
 from consent.permission import Permission
 from keys import jws, opaque
 
 PATH = "/prefill"
-ENDED = "the person ended this permission"
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 
 
@@ -69,10 +67,7 @@ async def gather(request: Request) -> Facts:
         now=now,
     )
     with wired.database.read() as tx:
-        given = _permitted(tx, wired, shown, now)
-        held = preview.open_(tx, wired.vault, shown.text.encode(), now)
-        if held is None:
-            raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
+        held, given = _held(tx, wired, shown, now)
         stream = people.ledger_stream(tx, wired.vault, held.person_id)
         subject = people.subject(tx, wired.vault, held.person_id)
     first = not held.released or given.kind == "once"
@@ -105,22 +100,18 @@ async def gather(request: Request) -> Facts:
     )
 
 
-def _permitted(tx: Tx, wired: needs.Parts, shown: Presented, now: int) -> Permission:
-    """Read the rows that every use of a token reads: permission, family, client (`protocol`: acts at once)."""
-    token = shown.token
-    given = permission.get(tx, token.grant_id)
-    if given is not None and given.client == token.client_id and given.standing(now) == "withdrawn":
-        raise Wire("invalid_token", ENDED, status=401)
-    lives = (
-        given is not None
-        and given.client == token.client_id
-        and given.standing(now) == "live"
-        and wired.registry.active(token.client_id) is not None
-        and journey.family_lives(tx, token.family)
-    )
-    if given is None or not lives:
+def _held(tx: Tx, wired: needs.Parts, shown: Presented, now: int) -> tuple[preview.Held, Permission]:
+    """Find what is sealed to the token and the permission it acts under, if all it hangs on lives and it may open data."""
+    held = preview.open_(tx, wired.vault, shown.text.encode(), now)
+    person_id = None if held is None else held.person_id
+    given = standing.require(tx, shown.token, registry=wired.registry, now=now, person_id=person_id)
+    if held is None:
         raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
-    return given
+    if shown.token.narrowed:
+        raise Wire("insufficient_scope", "the token was asked for without its data scope", status=403)
+    terms = (wired.uses.version(given.use_id, given.use_version), wired.uses.get(given.use_id))
+    step_up.require(shown.token, max((use.minimum_acr for use in terms), key=ACR.index))
+    return held, given
 
 
 def _once(request: Request, shown: Presented, given: Permission) -> Once | None:
@@ -142,15 +133,13 @@ def _signed(request: Request) -> bool:
 def act(tx: Tx, facts: Facts, now: int) -> tuple[Later | Refusal, list[Entry]]:
     """Judge under the ledger's lock and enter the release; the values are opened after the commit."""
     facts.presented.proof.spend(tx)
-    given = permission.get(tx, facts.given.permission_id)
-    if given is None or given.state == "withdrawn":
-        return Refusal("invalid_token", ENDED, status=401), []
+    given = standing.read(tx, facts.presented.token, registry=facts.wired.registry, now=now)
+    if isinstance(given, Refusal):
+        return given, []
     truth = statuses(facts, given)
     handed = [item for item, status in truth.items() if status == "provided"]
-    if permission.releasable(given, handed, now) is not None or not journey.family_lives(
-        tx, facts.presented.token.family
-    ):
-        return Refusal("invalid_token", "the access token is not valid or has expired", status=401), []
+    if permission.releasable(given, handed, now) is not None:
+        return standing.DEAD, []
     repeat_of = None
     if facts.once is not None:
         repeat_of = ledger.once(tx, facts.once.key, facts.once.digest, now)

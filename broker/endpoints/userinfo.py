@@ -8,21 +8,23 @@ from starlette.requests import Request
 
 from broker import needs
 from broker.answers import Json, Refusal
-from broker.authorization import journey
+from broker.clients.registry import Registry
 from broker.database import Tx
-from broker.tokens import dpop, presented
+from broker.evidence import preview
+from broker.tokens import dpop, presented, standing
 from broker.tokens.presented import Presented
-from consent import permission
+from keys.vault import Vault
 
 PATH = "/userinfo"
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The verified token, whether its client may still act, and the next nonce."""
+    """The verified token, what says whether it still counts, and the next nonce."""
 
     presented: Presented
-    client_active: bool
+    registry: Registry
+    vault: Vault
     next_nonce: dict[str, str]
 
 
@@ -40,20 +42,20 @@ async def gather(request: Request) -> Facts:
         issuer=wired.issuer,
         now=now,
     )
-    active = wired.registry.active(shown.token.client_id) is not None
-    return Facts(shown, active, dpop.offer(ring, now))
+    return Facts(shown, wired.registry, wired.vault, dpop.offer(ring, now))
 
 
 def act(tx: Tx, facts: Facts, now: int) -> Json | Refusal:
-    """Answer `sub` while the permission lives, its period lasts and the token's family was not ended."""
+    """Answer `sub` while everything the token hangs on lives."""
     token = facts.presented.token
     facts.presented.proof.spend(tx)
-    given = permission.get(tx, token.grant_id)
-    standing = None if given is None or given.client != token.client_id else given.standing(now)
-    if standing == "withdrawn":
-        return Refusal("invalid_token", "the person ended this permission", status=401)
-    if standing != "live" or not facts.client_active or not journey.family_lives(tx, token.family):
-        return Refusal("invalid_token", "the access token is not valid or has expired", status=401)
+    held = preview.open_(tx, facts.vault, facts.presented.text.encode(), now)
+    person_id = None if held is None else held.person_id
+    given = standing.read(tx, token, registry=facts.registry, now=now, person_id=person_id)
+    if isinstance(given, Refusal):
+        return given
+    if held is None:
+        return standing.DEAD
     if "openid" not in token.scope:
         return Refusal("insufficient_scope", "the token has not the scope openid", status=403)
     return Json({"sub": token.subject}, headers={"Cache-Control": "no-store", **facts.next_nonce})

@@ -123,10 +123,10 @@ class Provider:
                 raise
         return answered(answer, speaks)
 
-    def code(self, request: AuthorizationRequest | None = None) -> str:
-        """Let the person of this provider share; return the code."""
+    def code(self, request: AuthorizationRequest | None = None, acr: str = ACR) -> str:
+        """Let the person of this provider share, having signed in this well; return the code."""
         with self.database.write() as tx:
-            return _share(self, tx, request or self.asked())
+            return _share(self, tx, request or self.asked(), acr)
 
     def asked(self, **changed: str) -> AuthorizationRequest:
         given = {
@@ -179,12 +179,12 @@ def answered(answer: Json | Raw | Refusal, speaks: errors.Speaks) -> Answered:
     return Answered(rendered.status, rendered.headers, body)
 
 
-def _share(provider: Provider, tx: Any, request: AuthorizationRequest) -> str:
+def _share(provider: Provider, tx: Any, request: AuthorizationRequest, acr: str) -> str:
     parts, now = provider.parts, provider.now
     enrolment = Enrolment(f"person-{now}", "x", None, "substantial", Profile("A Person"))
     person_id = people.enrol(tx, parts.vault, parts.roots, enrolment, now)
     signed_in = session.start(
-        tx, person_id, state="full", acr=ACR, amr=("pwd", "otp"), now=now, idle=1800, longest=3600
+        tx, person_id, state="full", acr=acr, amr=("pwd", "otp"), now=now, idle=1800, longest=3600
     )[1]
     handle, journey_id, permission_id = sealing.new_key(), f"journey-{now}", f"permission-{now}"
     journey.begin(

@@ -289,11 +289,33 @@ def _tables() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "refresh_token",
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("family", sa.Text(), nullable=False),
+        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("jkt", sa.Text(), nullable=True),
+        sa.Column("box", sa.LargeBinary(), nullable=False),
+        sa.Column("created", INTEGER64, nullable=False),
+        sa.Column("expires", INTEGER64, nullable=False),
+        sa.Column("superseded", INTEGER64, nullable=True),
+        sa.Column("successor", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("hash"),
+        sqlite_strict=True,
+    )
+    op.create_index(op.f("ix_refresh_token_family"), "refresh_token", ["family"], unique=False)
+    op.create_table(
         "replay",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("id_hash", sa.LargeBinary(), nullable=False),
         sa.Column("expires", INTEGER64, nullable=False),
         sa.PrimaryKeyConstraint("kind", "id_hash"),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "revoked_jti",
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("expires", INTEGER64, nullable=False),
+        sa.PrimaryKeyConstraint("hash"),
         sqlite_strict=True,
     )
     op.create_table(
@@ -313,9 +335,11 @@ def _tables() -> None:
         sa.Column("day", sa.Text(), nullable=False),
         sa.Column("expires", INTEGER64, nullable=False),
         sa.Column("released", INTEGER64, nullable=False),
+        sa.Column("family", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("row_id"),
         sqlite_strict=True,
     )
+    op.create_index(op.f("ix_sealed_row_family"), "sealed_row", ["family"], unique=False)
     op.create_table(
         "session",
         sa.Column("id_hash", sa.LargeBinary(), nullable=False),

@@ -1,0 +1,19 @@
+"""Access tokens that were revoked one by one (RFC 7009 §2.1): the hash of the `jti`, kept until the token would have ended."""
+
+from sqlalchemy import Exists, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from broker.database import Tx
+from broker.tables import revoked_jti as table
+from keys import opaque
+
+
+def revoke(tx: Tx, jti: str, expires: int) -> None:
+    """Remember that a token counts no more; a second time changes nothing. `expires` (microseconds) is the token's end."""
+    make = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    tx.execute(make(table).values(hash=opaque.digest(jti), expires=expires).on_conflict_do_nothing())
+
+
+def is_revoked(jti: str) -> Exists:
+    """Return the clause that is true for a revoked token, to be read together with its family."""
+    return select(table.c.hash).where(table.c.hash == opaque.digest(jti)).exists()

@@ -1,0 +1,61 @@
+"""The rows that every use of a token reads, so that what ends, ends at once (RFC 6750 §3.1, RFC 7009 §2.1).
+
+No row is written for an access token; these say whether it still counts:
+(1) the permission it names, live and this client's · (2) its family, not ended, and its own id, not revoked
+(3) the client, still active · (4) the person, where they are known, not disabled.
+"""
+
+from sqlalchemy import select
+
+from broker.answers import Refusal
+from broker.clients.registry import Registry
+from broker.database import Tx
+from broker.errors import Wire
+from broker.people import people
+from broker.tables import token_family
+from broker.tokens import revoked
+from broker.tokens.access_token import AccessToken
+from consent import permission
+from consent.permission import Permission
+
+ENDED = Refusal("invalid_token", "the person ended this permission", status=401)
+DEAD = Refusal("invalid_token", "the access token is not valid or has expired", status=401)
+
+
+def read(
+    tx: Tx, token: AccessToken, *, registry: Registry, now: int, person_id: str | None = None
+) -> Permission | Refusal:
+    """Return the permission a token acts under now; a `Refusal` (401) when it counts no more. `now` in microseconds.
+
+    `person_id` is whom the token is about, where the caller has opened what is sealed to it.
+    """
+    given = permission.get(tx, token.grant_id)  # (1)
+    if given is None or given.client != token.client_id:
+        return DEAD
+    state = given.standing(now)
+    if state == "withdrawn":
+        return ENDED
+    if state != "live" or not lives(tx, token.family, token.jti) or registry.active(token.client_id) is None:  # (2) (3)
+        return DEAD
+    return given if person_id is None or acts(tx, person_id) else DEAD  # (4)
+
+
+def require(tx: Tx, token: AccessToken, *, registry: Registry, now: int, person_id: str | None = None) -> Permission:
+    """Return what `read` does; raise its refusal as `Wire`."""
+    found = read(tx, token, registry=registry, now=now, person_id=person_id)
+    if isinstance(found, Refusal):
+        raise Wire(found.code, found.description, status=found.status)
+    return found
+
+
+def lives(tx: Tx, family: str, jti: str) -> bool:
+    """Whether a token of this family, with this id, still counts; one statement."""
+    asked = select(token_family.c.ended, revoked.is_revoked(jti).label("revoked"))
+    row = tx.execute(asked.where(token_family.c.family == family)).first()
+    return row is not None and row.ended is None and not row.revoked
+
+
+def acts(tx: Tx, person_id: str) -> bool:
+    """Whether there is such a person, not disabled."""
+    person = people.by_id(tx, person_id)
+    return person is not None and not person.disabled
