@@ -1,0 +1,203 @@
+"""Short transactions: committed on leaving, gone on an exception, refused where a commit would not be kept."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from broker import database as databases
+from broker.database import Database, UnsafeDatabase
+from tests.conftest import POSTGRESQL
+
+of_sqlite = pytest.mark.skipif(bool(POSTGRESQL), reason="a property of SQLite")
+of_postgresql = pytest.mark.skipif(not POSTGRESQL, reason="a property of PostgreSQL")
+
+
+def names(database: Database) -> list[str]:
+    with database.read() as tx:
+        return [row.n for row in tx.execute(text("SELECT n FROM thing ORDER BY n"))]
+
+
+@pytest.fixture
+def things(database_url: str) -> Iterator[Database]:
+    made = Database.open(database_url)
+    with made.write() as tx:
+        tx.execute(text("CREATE TABLE thing (n TEXT PRIMARY KEY)"))
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("how", ["write", "committing"])
+def test_what_leaves_the_block_is_committed_and_what_raises_is_not(things: Database, how: str) -> None:
+    with getattr(things, how)() as tx:
+        tx.execute(text("INSERT INTO thing VALUES ('kept')"))
+    with pytest.raises(IntegrityError), getattr(things, how)() as tx:
+        [tx.execute(text("INSERT INTO thing VALUES (:n)"), {"n": n}) for n in ("lost", "kept")]
+    assert names(things) == ["kept"]
+    with getattr(things, how)() as tx:
+        tx.execute(text("INSERT INTO thing VALUES ('after')"))
+    assert names(things) == ["after", "kept"]
+
+
+def test_a_transaction_sees_nothing_of_one_that_is_open(things: Database, database_url: str) -> None:
+    other = Database.open(database_url)
+    with things.write() as tx:
+        tx.execute(text("INSERT INTO thing VALUES ('x')"))
+        assert names(other) == []
+    assert names(other) == ["x"]
+    other.close()
+
+
+@of_sqlite
+def test_the_one_writing_connection_is_held_by_one_block_at_a_time(things: Database) -> None:
+    held, order = threading.Event(), []
+
+    def second() -> None:
+        held.wait()
+        with things.write():
+            order.append("second")
+
+    waiting = threading.Thread(target=second)
+    waiting.start()
+    with things.committing():
+        held.set()
+        waiting.join(0.05)
+        order.append("first")
+    waiting.join()
+    assert order == ["first", "second"]
+
+
+@of_postgresql
+def test_a_request_waits_a_second_for_a_lock_and_no_longer(things: Database) -> None:
+    with things.committing() as tx:
+        tx.execute(text("LOCK TABLE thing IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(OperationalError) as problem, things.write() as other:
+            other.execute(text("INSERT INTO thing VALUES ('x')"))
+    assert isinstance(problem.value.orig, psycopg.errors.LockNotAvailable)
+
+
+@of_sqlite
+def test_reading_cannot_write_on_sqlite(things: Database) -> None:
+    with pytest.raises(OperationalError, match="readonly"), things.read() as tx:
+        tx.execute(text("INSERT INTO thing VALUES ('x')"))
+
+
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "wal_autocheckpoint": 0}
+SESSION = {
+    "lock_timeout": "1s",
+    "statement_timeout": "2s",
+    "idle_in_transaction_session_timeout": "5s",
+    "jit": "off",
+    "synchronous_commit": "on",
+    "transaction_isolation": "read committed",
+}
+
+
+def test_a_writing_session_is_set_up_as_promised(things: Database) -> None:
+    with things.write() as tx:
+        if things.dialect == "sqlite":
+            found = {name: tx.execute(text(f"PRAGMA {name}")).scalar_one() for name in PRAGMAS}
+            assert found == PRAGMAS
+        else:
+            found = {name: tx.execute(text(f"SHOW {name}")).scalar_one() for name in SESSION}
+            assert found == SESSION
+
+
+@of_postgresql
+def test_the_committer_is_never_cut_off(things: Database) -> None:
+    """It holds the ledger's lock for everybody: a timeout in the middle would fail a whole batch."""
+    with things.committing() as tx:
+        assert tx.execute(text("SHOW statement_timeout")).scalar_one() == "0"
+        assert tx.execute(text("SHOW lock_timeout")).scalar_one() == "0"
+
+
+@of_sqlite
+def test_the_log_of_sqlite_is_folded_in_by_the_connection_that_writes(things: Database, tmp_path: Path) -> None:
+    log = tmp_path / "semel.db-wal"
+    for n in range(databases.CHECKPOINT_EVERY):
+        with things.write() as tx:
+            tx.execute(text("INSERT INTO thing VALUES (:n)"), {"n": str(n)})
+    size = log.stat().st_size
+    with things.write() as tx:
+        tx.execute(text("INSERT INTO thing VALUES ('next')"))
+    assert log.stat().st_size == size, "the log begins anew once it was folded in"
+    things.close()
+    assert not log.exists()
+    plain = sqlite3.connect(tmp_path / "semel.db")
+    assert plain.execute("SELECT count(*) FROM thing").fetchone() == (databases.CHECKPOINT_EVERY + 1,)
+    plain.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("sqlite://", "file"),
+        ("sqlite:///:memory:", "file"),
+        ("mysql://localhost/semel", "sqlite and postgresql"),
+    ],
+)
+def test_what_would_keep_nothing_is_refused(url: str, says: str) -> None:
+    with pytest.raises(UnsafeDatabase, match=says):
+        Database.open(url)
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit", "server_version_num"])
+def test_a_server_that_acknowledges_before_it_has_flushed_is_refused(setting: str) -> None:
+    class Cursor:
+        said = ""
+
+        def execute(self, statement: str) -> "Cursor":
+            asked = statement.removeprefix("SHOW ")
+            good = "150004" if asked == "server_version_num" else "on"
+            self.said = {"server_version_num": "140011"}.get(asked, "off") if asked == setting else good
+            return self
+
+        def fetchone(self) -> tuple[str]:
+            return (self.said,)
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+    class Link:
+        cursor = Cursor
+
+        def rollback(self) -> None:
+            return None
+
+    with pytest.raises(UnsafeDatabase, match="15 or newer" if setting == "server_version_num" else setting):
+        databases._refuse_unsafe_postgresql(Link(), None)
+
+
+@of_postgresql
+def test_a_database_that_sets_itself_unsafe_is_refused_at_the_first_connection(
+    database_url: str, things: Database
+) -> None:
+    name = database_url.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
+    with things.write() as tx:
+        tx.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = off'))
+    again = Database.open(database_url)
+    with pytest.raises(UnsafeDatabase, match="synchronous_commit"), again.read():
+        pass
+    again.close()
+
+
+def test_closing_twice_is_closing_once(things: Database) -> None:
+    things.close()
+    things.close()
+
+
+@of_postgresql
+def test_the_clock_of_the_server(database: Database) -> None:
+    with database.read() as tx:
+        first = databases.now_from(tx)
+        assert 0 <= databases.now_from(tx) - first < 60_000_000
+    assert first > 1_700_000_000_000_000
