@@ -177,13 +177,15 @@ def redeemable(tx: Tx, vault: Vault, secret: str, now: int) -> Redeemable | Spen
 
     Nothing is spent by looking: the caller checks client, redirect URI, PKCE and key first.
     """
-    row = tx.execute(select(table).where(table.c.code_hash == opaque.digest(secret))).first()
+    query = select(table).where(table.c.code_hash == opaque.digest(secret))
+    row = tx.execute(query).first()
     if row is None or row.code_expires is None:
         return None
-    if row.spent is not None:
-        return Spent(client_id=row.client_id, family=row.family)
-    held = preview.open_(tx, vault, secret.encode(), now)
-    if held is None or row.code_expires <= now or row.permission_id is None:
+    held = preview.open_(tx, vault, secret.encode(), now) if row.spent is None else None
+    if held is None:
+        row = tx.execute(query).first()  # whatever was spent between the two looks no longer opens
+        return Spent(client_id=row.client_id, family=row.family) if row is not None and row.spent is not None else None
+    if row.code_expires <= now or row.permission_id is None:
         return None
     return Redeemable(_from_row(row), held, held.person_id, row.permission_id, row.family)
 
