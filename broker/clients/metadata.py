@@ -66,6 +66,8 @@ class ClientMetadata(BaseModel):
     # ours
     profile: Literal["fapi2"] = "fapi2"
     sector: Annotated[str, Field(pattern=r"^[a-z0-9.:-]{1,253}$")] | None = None
+    serves: Annotated[tuple[Address, ...], Field(max_length=20)] = ()  # resources that are this client's own (RFC 8707 §2)
+    calls: Annotated[tuple[Address, ...], Field(max_length=20)] = ()  # other servers' resources it may ask tokens for
     disabled: bool = False
     wordings: Mapping[str, str] = Field(default_factory=dict)
 
