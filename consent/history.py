@@ -1,5 +1,6 @@
 """A person's (or agency's) own history: found by the tags only its key can make, never by a subject column."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -52,6 +53,20 @@ def read(
     for start in range(0, len(numbers), CHUNK):
         events += _chunk(tx, line, numbers[start : start + CHUNK], origin, log_id)
     return events
+
+
+def newest(
+    tx: Connection, line: Stream, fits: Callable[[Event], bool], *, log_id: int = ledger.LOG_ID
+) -> Event | None:
+    """Return a stream's newest entry that fits, however much came after it; None when there is none. Raises as `read`."""
+    before: int | None = None
+    while before != 0:
+        events = read(tx, line, limit=CHUNK, before=before, log_id=log_id)
+        found = next(filter(fits, events), None)
+        if found is not None or not events:
+            return found
+        before = events[-1].n
+    return None
 
 
 def _chunk(tx: Connection, line: Stream, numbers: range, origin: str, log_id: int) -> list[Event]:

@@ -85,11 +85,11 @@ def response_mode_is_query(asked: Unchecked) -> Members:
 
 
 def scope_with_openid(asked: Unchecked) -> Members:
-    """A list of scope values with `openid` among them (RFC 6749 §3.3, OpenID Connect Core §3.1.2.1)."""
+    """A list of scope values with `openid` among them; what means nothing here is not granted (RFC 6749 §3.3, Core §3.1.2.1)."""
     scope = _words(asked, "scope", _SCOPE_TOKEN)
     if "openid" not in scope:
         raise Wire("invalid_scope", "scope must contain openid")
-    return {"scope": scope}
+    return {"scope": tuple(word for word in scope if word == "openid" or data_request.spells(word, asked.uses))}
 
 
 def state_and_nonce(asked: Unchecked) -> Members:

@@ -16,8 +16,11 @@ def check(values: tuple[str, ...]) -> tuple[str, ...]:
 def is_met(request: AuthorizationRequest, *, auth_time: int, pushed_at: int, now: int) -> bool:
     """Say whether a complete sign-in at `auth_time` serves a request pushed at `pushed_at` (microseconds).
 
-    `login` and `select_account` ask for one made for this request; `max_age` for one not older than that.
+    `login` and `select_account` ask for one made for this request; `max_age` for one not older than that. One made for
+    this request is never too old: asking again and again would not make it younger.
     """
-    if {"login", "select_account"} & set(request.prompt) and auth_time < pushed_at:
+    if auth_time >= pushed_at:
+        return True
+    if {"login", "select_account"} & set(request.prompt):
         return False
     return request.max_age is None or now - auth_time <= request.max_age * SECOND

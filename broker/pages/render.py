@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 from babel import Locale, dates
@@ -54,6 +54,7 @@ def headers(form_action: str | None = None) -> dict[str, str]:
     return {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
         "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
@@ -162,6 +163,5 @@ def _switch(here: str | None, code: str) -> str:
     """Make the address of this page in another language, keeping the rest of its query."""
     if not here:
         return f"?lang={code}"
-    parts = urlsplit(here)
-    kept = [pair for pair in parse_qsl(parts.query) if pair[0] != "lang"]
+    kept = [pair for pair in parse_qsl(here.partition("?")[2]) if pair[0] != "lang"]
     return f"?{urlencode([*kept, ('lang', code)])}"

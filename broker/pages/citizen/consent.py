@@ -32,6 +32,7 @@ from keys import canonical, sealing
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
+PREVIEWED = "access.previewed"
 SILENT = "source_unavailable"
 
 
@@ -78,7 +79,7 @@ async def look(visit: Visit, *, retry: bool = False) -> Facts:
     put = "consent" in visit.journey.request.prompt or visit.journey.state == "previewed"
     if isinstance(verdict, decision.Granted) and put:
         verdict = decision.Ask("first")
-    if not isinstance(verdict, decision.Ask):
+    if not isinstance(verdict, decision.Ask) or "none" in visit.journey.request.prompt:  # nothing will be shown
         return Facts(visit, stream, chosen, verdict, live, {}, None)
     if held is None or receipt is None:
         found = await _fetched(visit, subject, asked.item_ids)
@@ -109,10 +110,8 @@ def _receipt(tx: Tx, visit: Visit, stream: Stream) -> release.ReleaseReceipt | N
     wanted = visit.journey.journey_id
     if visit.journey.previewed_entry is None:
         return None
-    for event in history.read(tx, stream, limit=50):
-        if event.type == "access.previewed" and event.private.get("journey") == wanted:
-            return release.ReleaseReceipt.of_preview(event)
-    return None
+    shown = history.newest(tx, stream, lambda one: one.type == PREVIEWED and one.private.get("journey") == wanted)
+    return None if shown is None else release.ReleaseReceipt.of_preview(shown)
 
 
 def act(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:

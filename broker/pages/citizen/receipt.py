@@ -38,8 +38,8 @@ async def gather(request: Request) -> Receipt | Answer:
     with visit.wired.database.read() as tx:
         stream = people.ledger_stream(tx, visit.wired.vault, visit.session.person_id)
         given = permission.get(tx, visit.journey.permission_id)
-        events = history.read(tx, stream, limit=50)
-    event = next((one for one in events if one.type == GIVEN and one.permission == visit.journey.permission_id), None)
+        named = visit.journey.permission_id
+        event = history.newest(tx, stream, lambda one: one.type == GIVEN and one.permission == named)
     if given is None or event is None:
         return visits.decided(visit)
     return Receipt(visit, given, event)

@@ -25,7 +25,9 @@ PUSHED = 1_000 * SECOND
         (("consent",), None, PUSHED - 1, True),
         ((), 60, PUSHED - 30 * SECOND, True),
         ((), 60, PUSHED - 51 * SECOND, False),
-        ((), 0, PUSHED, False),
+        ((), 0, PUSHED - 1, False),
+        ((), 0, PUSHED, True),
+        (("login",), 5, PUSHED + SECOND, True),
     ],
 )
 def test_met(uses: Uses, values: tuple[str, ...], max_age: int | None, signed_in: int, met: bool) -> None:

@@ -199,6 +199,8 @@ def test_language_links_stay_on_the_page():
     html = RENDERER.render("activity.html", {"events": []}, language="en", here="/account/activity?before=9&lang=en")
     assert 'href="?before=9&amp;lang=ar"' in html
     assert 'href="?lang=ar"' in RENDERER.render("activity.html", {"events": []}, language="en")
+    for strange in ("//[", "//elsewhere.example/", "/%5b?a=["):
+        assert 'href="?' in RENDERER.render("activity.html", {"events": []}, language="en", here=strange)
 
 
 def test_templates_take_only_what_is_written_down():
@@ -236,6 +238,7 @@ def test_headers_forbid_everything_not_ours():
     assert sent["Cache-Control"] == "no-store"
     assert sent["Referrer-Policy"] == "same-origin"
     assert sent["X-Content-Type-Options"] == "nosniff"
+    assert sent["X-Frame-Options"] == "DENY"
     assert sent["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
