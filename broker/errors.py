@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -23,7 +24,7 @@ Speaks = Literal["page", "oauth", "resource", "public"]
 
 NO_STORE = {"Cache-Control": "no-store"}
 UNPRINTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
-TRANSIENT = ("40001", "40P01", "55P03", "57014", "57P01", "08")
+TRANSIENT = ("40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "08")
 BUSY = Refusal("temporarily_unavailable", "busy; try again", status=503, headers={"Retry-After": "1"})
 
 
@@ -80,16 +81,17 @@ def refusal(problem: Exception) -> Refusal:
         return BUSY
     for kind, code, status in MAP:
         if isinstance(problem, kind):
-            return Refusal(code, getattr(problem, "description", ""), status=status)
+            said = "" if status == 500 else getattr(problem, "description", "")
+            return Refusal(code, said, status=status, headers=BUSY.headers if status == BUSY.status else {})
     return Refusal("server_error", "", status=500)
 
 
 def _transient(problem: DBAPIError) -> bool:
-    """Whether trying again may help: a lock or statement timeout, a deadlock, a lost connection."""
+    """Whether trying again may help: a lock or statement timeout, a deadlock, a server that is not there or went away."""
     state = getattr(problem.orig, "sqlstate", None)
     if state is not None:
         return any(state.startswith(prefix) for prefix in TRANSIENT)
-    return problem.connection_invalidated or "locked" in str(problem.orig)
+    return isinstance(problem.orig, psycopg.OperationalError) or "locked" in str(problem.orig)
 
 
 def render(refused: Refusal, speaks: Speaks, correlation_id: str) -> Json | Page:
