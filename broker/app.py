@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
-from broker import cleanup, errors, needs, telemetry
+from broker import cleanup, errors, needs, signing_keys, telemetry
 from broker.answers import Answer, Cookie, Json, Later, Page, Raw, Refusal
 from broker.clients.registry import Registry
 from broker.committer import Committer
@@ -30,6 +30,7 @@ from broker.pages import render
 from broker.publisher import Publisher
 from broker.routes import ROUTES, Route
 from broker.settings import Settings
+from broker.signing_keys import SigningKeys
 from consent import catalogue, checkpoint, intended_use
 from keys import canonical
 from keys.keyring import RootKeyring
@@ -51,7 +52,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
     database = Database.open(settings.database)
     roots = RootKeyring.parse(settings.root_keyring_text())
     with database.read() as tx:
-        keyring = sealed.load(tx, roots.ring("signing"), ("token", "credential"))
+        signing = SigningKeys.load(tx, roots.ring("signing"))
     egress = Egress(settings.egress_allow, settings.egress_ca_file)
     known = catalogue.load(settings.config_dir)
     parts = needs.Parts(
@@ -63,7 +64,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         database=database,
         committer=Committer(database, clock=None if database.dialect == "postgresql" and now is clock else now),
         roots=roots,
-        keyring=keyring,
+        signing=signing,
         vault=Vault(settings.person_keys),
         catalogue=known,
         uses=intended_use.load(settings.config_dir),
@@ -97,7 +98,12 @@ def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(cleanup.run(wired.database, wired.vault, now))]
+        ring, longest = wired.roots.ring("signing"), max((c.lifetime for c in wired.credentials.values()), default=0)
+        tasks = [
+            asyncio.create_task(cleanup.run(wired.database, wired.vault, now)),
+            asyncio.create_task(signing_keys.watch(wired.signing, wired.database, ring)),
+            asyncio.create_task(signing_keys.keep(wired.database, ring, settings.key_schedule(longest), now)),
+        ]
         if publishing is not None:
             tasks.append(asyncio.create_task(publishing.run(settings.checkpoint_seconds)))
         try:

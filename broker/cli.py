@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,36 +11,35 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
+from broker import app, installation, ledger_files, personas, serve, terminal
 from broker import demo as whole_demo
-from broker import installation, ledger_files, personas, serve, terminal
-from broker.clients.registry import BadClient, Registry
-from broker.database import Database, Tx
-from broker.egress import Egress
+from broker.client_commands import clients
+from broker.clients.registry import BadClient
+from broker.key_commands import keys
 from broker.migrations import history
 from broker.routes import ROUTES
 from broker.settings import Settings
 from broker.tables import install
+from broker.terminal import AsJson
 from consent import errors as consent_errors
 from keys import errors as keys_errors
-from keys.sources import sealed
 
 WRONG = 1
 
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="A once-only identity and consent broker.")
 groups = {
     "db": "The database's schema.",
-    "keys": "Signing keys.",
-    "clients": "The agencies' services.",
     "personas": "People of the demo and the sandbox.",
     "config": "The settings in force.",
     "ledger": "The published ledger: verify, export, checkpoint.",
 }
-db, keys, clients, people, config, ledger = (typer.Typer(no_args_is_help=True, help=text) for text in groups.values())
-for _name, _group in zip(groups, (db, keys, clients, people, config, ledger), strict=True):
+db, people, config, ledger = (typer.Typer(no_args_is_help=True, help=text) for text in groups.values())
+for _name, _group in {
+    **dict(zip(groups, (db, people, config, ledger), strict=True)),
+    "keys": keys,
+    "clients": clients,
+}.items():
     cli.add_typer(_group, name=_name)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
 
 MENDABLE = (
     installation.NotReady,
@@ -92,7 +88,7 @@ def init() -> None:
     """Make the tables, the first keys and the ledger, and write the issuer into the database: once."""
     settings = Settings()
     with terminal.progress(quiet=False) as progress, installation.claim(settings):
-        enrolled = installation.create(settings, _now(), progress=progress)
+        enrolled = installation.create(settings, app.clock(), progress=progress)
     terminal.out.print(f"Initialised for {settings.issuer} (mode {settings.mode}, {enrolled} personas).")
 
 
@@ -117,7 +113,7 @@ def routes(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the com
 def db_status(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
     """Where the database stands; exit status 1 when it is not at this version."""
     settings = Settings()
-    with _reading(settings) as tx:
+    with installation.reading(settings) as tx:
         revision, newest = history.current(tx), history.newest()
         issuer = tx.execute(select(install.c.issuer)).scalar_one_or_none() if revision else None
     terminal.show([{"revision": revision, "newest": newest, "issuer": issuer}], as_json=as_json)
@@ -128,57 +124,9 @@ def db_status(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the 
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Bring the database to this version."""
-    settings = Settings()
-    with installation.claim(settings):
-        database = Database.open(settings.database)
-        try:
-            with database.write() as tx:
-                if history.current(tx) is None:
-                    raise installation.NotReady("this database was never initialised: run `semel init` first")
-                history.upgrade(tx)
-        finally:
-            database.close()
+    with installation.changing(Settings()) as tx:
+        history.upgrade(tx)
     terminal.out.print(f"The database is at {history.newest()}.")
-
-
-@keys.command("list")
-def keys_list(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """Every signing key with its stage; never a private part."""
-    with _reading(Settings()) as tx:
-        rows = [
-            {"kid": k.kid, "alg": k.alg, "purpose": k.purpose, "stage": k.stage, "since": _time(k.staged)}
-            for k in sealed.listed(tx)
-        ]
-    terminal.show(rows, as_json=as_json)
-
-
-@clients.command("list")
-def clients_list(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """Every client with its name and where it may be sent back to."""
-    registered = Registry.load(Settings().config_dir, Egress()).all()
-    rows = [
-        {
-            "client_id": c.client_id,
-            "name": c.client_name,
-            "redirect_uris": list(c.redirect_uris),
-            "disabled": c.disabled,
-        }
-        for c in registered
-    ]
-    terminal.show(rows, as_json=as_json)
-
-
-@clients.command("show")
-def clients_show(client_id: str, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """One client as it is registered (RFC 7591 names)."""
-    found = Registry.load(Settings().config_dir, Egress()).get(client_id)
-    if found is None:
-        terminal.misused(f"there is no client {client_id}")
-    members = {name: value for name, value in found.model_dump(mode="json").items() if value not in (None, (), [], {})}
-    if as_json:
-        terminal.print_json(members)
-    else:
-        terminal.show([{"member": name, "value": value} for name, value in members.items()], as_json=False)
 
 
 @people.command("list")
@@ -244,24 +192,6 @@ def ledger_export(target: Annotated[Path, typer.Argument(help="A folder that doe
         terminal.misused(f"{target} exists already" if target.exists() else "nothing is published yet")
     shutil.copytree(published, target)
     ledger_verify(str(target))
-
-
-@contextmanager
-def _reading(settings: Settings) -> Iterator[Tx]:
-    database = Database.open(settings.database)
-    try:
-        with database.read() as tx:
-            yield tx
-    finally:
-        database.close()
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
-
-
-def _time(micros: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(micros // 1_000_000))
 
 
 if __name__ == "__main__":

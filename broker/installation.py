@@ -84,6 +84,31 @@ def claim(settings: Settings) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def reading(settings: Settings) -> Iterator[Tx]:
+    """A transaction that only reads, beside a running server."""
+    database = Database.open(settings.database)
+    try:
+        with database.read() as tx:
+            yield tx
+    finally:
+        database.close()
+
+
+@contextmanager
+def changing(settings: Settings) -> Iterator[Tx]:
+    """A transaction of a command that writes; raises `Served` on a SQLite file in use, `NotReady` where there is nothing."""
+    with claim(settings):
+        database = Database.open(settings.database)
+        try:
+            with database.write() as tx:
+                if history.current(tx) is None:
+                    raise NotReady("this database was never initialised: run `semel init` first")
+                yield tx
+        finally:
+            database.close()
+
+
 def root_keyring(settings: Settings) -> RootKeyring:
     """The root keyring; in demo and sandbox one is made when there is none. Production raises `NotReady` instead."""
     try:
@@ -100,8 +125,8 @@ def root_keyring(settings: Settings) -> RootKeyring:
 
 def _first_keys(tx: Tx, roots: RootKeyring, now: int) -> None:
     signing, publishing = roots.ring("signing"), roots.ring("ledger")
-    sealed.generate(tx, signing, alg="ES256", purpose="token", stage="signing", now=now)
-    sealed.generate(tx, signing, alg="ES256", purpose="credential", stage="signing", now=now)
+    for purpose, alg in sealed.WANTED:
+        sealed.generate(tx, signing, alg=alg, purpose=purpose, stage="signing", now=now)
     sealed.generate(tx, publishing, alg="Ed25519", purpose="ledger", stage="signing", now=now)
     sealed.generate(tx, publishing, alg="ML-DSA-44", purpose="ledger", stage="signing", now=now)
 

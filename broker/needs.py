@@ -18,6 +18,7 @@ from broker.egress import Egress
 from broker.errors import Wire
 from broker.evidence.registers import Registers
 from broker.sign_in import session as sessions
+from broker.signing_keys import SigningKeys
 from consent.catalogue import Catalogue
 from consent.intended_use import Uses
 from keys import errors as keys_errors
@@ -58,7 +59,7 @@ class Parts:
     database: Database
     committer: Committer
     roots: RootKeyring
-    keyring: Keyring
+    signing: SigningKeys
     vault: Vault
     catalogue: Catalogue
     uses: Uses
@@ -69,6 +70,11 @@ class Parts:
     data_dir: Path
     ledger_dir: Path
     clock: Callable[[], int]
+
+    @property
+    def keyring(self) -> Keyring:
+        """The signing keys in force now; a request takes them once."""
+        return self.signing.current
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from broker.endpoints.jwks import MAX_AGE as JWKS_SECONDS
 from broker.needs import Durations
+from keys.keyring import Purpose
+from keys.sources.sealed import Schedule
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -41,6 +44,9 @@ class Settings(BaseSettings):
     offer_seconds: int = 600
     preview_cut_seconds: float = 8.0
     checkpoint_seconds: float = 2.0
+    key_rotation_seconds: int = 90 * 86_400
+    key_announce_seconds: int = 3600
+    key_retire_seconds: int = 30 * 86_400
 
     @field_validator("trusted_proxies", "egress_allow", mode="before")
     @classmethod
@@ -58,6 +64,16 @@ class Settings(BaseSettings):
         if parts.path:
             raise ValueError("SEMEL_ISSUER must not have a path (and no trailing slash)")
         return given
+
+    @model_validator(mode="after")
+    def _keys(self) -> Settings:
+        if self.key_announce_seconds < JWKS_SECONDS:
+            raise ValueError(f"SEMEL_KEY_ANNOUNCE_SECONDS must be at least {JWKS_SECONDS}: so long are copies kept")
+        if self.key_rotation_seconds < 2 * self.key_announce_seconds:
+            raise ValueError("SEMEL_KEY_ROTATION_SECONDS must be at least twice SEMEL_KEY_ANNOUNCE_SECONDS")
+        if self.key_retire_seconds < self.token_seconds + JWKS_SECONDS:
+            raise ValueError("SEMEL_KEY_RETIRE_SECONDS must be longer than what was signed is valid")
+        return self
 
     @model_validator(mode="after")
     def _production(self) -> Settings:
@@ -82,6 +98,14 @@ class Settings(BaseSettings):
             offer=self.offer_seconds,
             preview_cut=self.preview_cut_seconds,
         )
+
+    def key_schedule(self, credential_seconds: int = 0) -> Schedule:
+        """When signing keys change; a credential's key stays published while anything it signed is valid."""
+        retire: dict[Purpose, int] = {
+            "token": self.key_retire_seconds,
+            "credential": max(self.key_retire_seconds, credential_seconds + 86_400),
+        }
+        return Schedule(self.key_rotation_seconds, self.key_announce_seconds, retire)
 
     @property
     def secure(self) -> bool:

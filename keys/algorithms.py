@@ -5,19 +5,24 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cryptography.exceptions import InvalidSignature as NotSigned
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from keys import base64url
 from keys.errors import InvalidKey, InvalidSignature, Malformed
 
-Alg = Literal["ES256", "Ed25519", "ML-DSA-44"]
-PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | mldsa.MLDSA44PrivateKey
+Alg = Literal["ES256", "PS256", "RS256", "EdDSA", "Ed25519", "ML-DSA-44"]
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | mldsa.MLDSA44PrivateKey
 
 SEED = 32  # bytes: the P-256 scalar, the Ed25519 seed, the ML-DSA seed
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 ES256_HASH = ec.ECDSA(hashes.SHA256())
+RSA_BITS = 3072  # 128 bits of security; 2048 is what others may still bring
+RSA_PADDING: dict[str, padding.AsymmetricPadding] = {
+    "RS256": padding.PKCS1v15(),
+    "PS256": padding.PSS(padding.MGF1(hashes.SHA256()), salt_length=32),  # RFC 7518 §3.5: as long as the hash
+}
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,13 @@ class KeyPair:
         return f"KeyPair({self.alg})"
 
     def seed(self) -> bytes:
-        """Return the 32 bytes from which `from_seed` makes this key again; only to be sealed."""
+        """Return what `from_seed` makes this key of again, 32 bytes or an RSA key's PKCS #8; only to be sealed."""
         if isinstance(self.private, ec.EllipticCurvePrivateKey):
             return self.private.private_numbers().private_value.to_bytes(SEED, "big")
+        if isinstance(self.private, rsa.RSAPrivateKey):
+            return self.private.private_bytes(
+                serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
         return self.private.private_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
@@ -41,13 +50,17 @@ class KeyPair:
         if isinstance(self.private, ec.EllipticCurvePrivateKey):
             r, s = decode_dss_signature(self.private.sign(message, ES256_HASH))
             return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        if isinstance(self.private, rsa.RSAPrivateKey):
+            return self.private.sign(message, RSA_PADDING[self.alg], hashes.SHA256())
         return self.private.sign(message)
 
     def public_bytes(self) -> bytes:
-        """Return the raw public key: 32 bytes (Ed25519), 1312 (ML-DSA-44), 64 (P-256: x || y)."""
+        """Return the raw public key: 32 bytes (Ed25519), 1312 (ML-DSA-44), 64 (P-256: x || y), the modulus (RSA)."""
         if isinstance(self.private, ec.EllipticCurvePrivateKey):
             point = self.private.public_key().public_numbers()
             return point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big")
+        if isinstance(self.private, rsa.RSAPrivateKey):
+            return self.private.public_key().public_numbers().n.to_bytes(RSA_BITS // 8, "big")
         return self.private.public_key().public_bytes_raw()
 
     def public_jwk(self) -> dict[str, str]:
@@ -55,17 +68,21 @@ class KeyPair:
         raw = self.public_bytes()
         if self.alg == "ES256":
             return {"kty": "EC", "crv": "P-256", "x": base64url.encode(raw[:32]), "y": base64url.encode(raw[32:])}
-        if self.alg == "Ed25519":
+        if self.alg in RSA_PADDING:
+            return {"kty": "RSA", "n": base64url.encode(raw), "e": "AQAB"}
+        if self.alg in {"EdDSA", "Ed25519"}:
             return {"kty": "OKP", "crv": "Ed25519", "x": base64url.encode(raw)}
         return {"kty": "AKP", "alg": "ML-DSA-44", "pub": base64url.encode(raw)}
 
 
 def generate(alg: Alg) -> KeyPair:
-    """Return a new random key pair."""
+    """Return a new random key pair. An RSA one takes a tenth of a second or three, off the interpreter's lock."""
     match alg:
         case "ES256":
             return KeyPair(alg, ec.generate_private_key(ec.SECP256R1()))
-        case "Ed25519":
+        case "PS256" | "RS256":
+            return KeyPair(alg, rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS))
+        case "EdDSA" | "Ed25519":
             return KeyPair(alg, ed25519.Ed25519PrivateKey.generate())
         case "ML-DSA-44":
             return KeyPair(alg, mldsa.MLDSA44PrivateKey.generate())
@@ -74,7 +91,12 @@ def generate(alg: Alg) -> KeyPair:
 
 
 def from_seed(alg: Alg, seed: bytes) -> KeyPair:
-    """Return the key pair of 32 seed bytes; raises `InvalidKey` for other lengths and scalars off the curve's order."""
+    """Return the key pair of what `KeyPair.seed` gave; raises `InvalidKey` for anything else.
+
+    It comes out of a box that only this server seals, so an RSA key's primes are not proven again (100 ms each time).
+    """
+    if alg in RSA_PADDING:
+        return _rsa_pair(alg, seed)
     if len(seed) != SEED:
         raise InvalidKey("a seed is 32 bytes")
     match alg:
@@ -83,12 +105,22 @@ def from_seed(alg: Alg, seed: bytes) -> KeyPair:
             if not 0 < scalar < P256_ORDER:
                 raise InvalidKey("not a P-256 scalar")
             return KeyPair(alg, ec.derive_private_key(scalar, ec.SECP256R1()))
-        case "Ed25519":
+        case "EdDSA" | "Ed25519":
             return KeyPair(alg, ed25519.Ed25519PrivateKey.from_private_bytes(seed))
         case "ML-DSA-44":
             return KeyPair(alg, mldsa.MLDSA44PrivateKey.from_seed_bytes(seed))
         case _:
             raise InvalidKey("unknown algorithm")
+
+
+def _rsa_pair(alg: Alg, pkcs8: bytes) -> KeyPair:
+    try:
+        private = serialization.load_der_private_key(pkcs8, None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, TypeError) as error:
+        raise InvalidKey("not a PKCS #8 key") from error
+    if not isinstance(private, rsa.RSAPrivateKey) or private.key_size != RSA_BITS:
+        raise InvalidKey("not an RSA key of ours")
+    return KeyPair(alg, private)
 
 
 def verify(alg: Alg, public: bytes, message: bytes, signature: bytes) -> None:
@@ -97,7 +129,10 @@ def verify(alg: Alg, public: bytes, message: bytes, signature: bytes) -> None:
     Raises `InvalidSignature`, or `InvalidKey` when the public key is none.
     """
     try:
-        if alg == "Ed25519":
+        if alg in RSA_PADDING:
+            key = rsa.RSAPublicNumbers(65537, int.from_bytes(public, "big")).public_key()
+            key.verify(signature, message, RSA_PADDING[alg], hashes.SHA256())
+        elif alg in {"EdDSA", "Ed25519"}:
             ed25519.Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
         elif alg == "ML-DSA-44":
             mldsa.MLDSA44PublicKey.from_public_bytes(public).verify(signature, message)
@@ -123,7 +158,7 @@ def _verify_es256(public: bytes, message: bytes, signature: bytes) -> None:
 def public_bytes(jwk: Mapping[str, Any]) -> bytes:
     """Return the raw public key of one of our own public JWKs (the inverse of `KeyPair.public_jwk`)."""
     try:
-        members = {"EC": ("x", "y"), "OKP": ("x",), "AKP": ("pub",)}[jwk["kty"]]
+        members = {"EC": ("x", "y"), "OKP": ("x",), "RSA": ("n",), "AKP": ("pub",)}[jwk["kty"]]
         return b"".join(base64url.decode(jwk[member]) for member in members)
     except (KeyError, Malformed, TypeError) as error:
         raise InvalidKey("not a public key") from error

@@ -9,7 +9,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -37,12 +37,14 @@ class Purpose:
     lifetime: int | None = None  # `exp` at most this far ahead
     age: int | None = None  # `iat` at most this long ago
     skew: int = 10  # how far `iat` and `nbf` may lie ahead of our clock
+    expires: bool = True  # `exp` in the past refuses it
     brings_key: bool = False  # the header's `jwk` is the key
     audience: bool = True  # `aud` must be the one string the caller names
 
 
 ASYMMETRIC = frozenset({"ES256", "PS256", "EdDSA", "Ed25519"})
 OURS = frozenset({"ES256"})
+FOR_CLIENTS = ("ES256", "PS256", "EdDSA", "RS256")  # what a client may ask its ID tokens to be signed with
 
 CLIENT_ASSERTION = Purpose(
     "client-assertion",
@@ -71,8 +73,14 @@ ACCESS_TOKEN = Purpose(
     lifetime=3600,
 )
 ID_TOKEN = Purpose(
-    "id-token", OURS, frozenset({None, "jwt"}), frozenset({"iss", "aud", "sub", "exp", "iat"}), 16_384, lifetime=3600
+    "id-token",
+    frozenset(FOR_CLIENTS),
+    frozenset({None, "jwt"}),
+    frozenset({"iss", "aud", "sub", "exp", "iat"}),
+    16_384,
+    lifetime=3600,
 )
+ID_TOKEN_HINT = replace(ID_TOKEN, name="id-token-hint", expires=False, lifetime=None)
 CREDENTIAL_PROOF = Purpose(
     "credential-proof",
     ASYMMETRIC,
@@ -264,7 +272,7 @@ def _check_times(purpose: Purpose, claims: Mapping[str, Any], now: int) -> None:
     for name, value in times.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise InvalidToken(f"wrong_{name}")
-    if "exp" in times and times["exp"] <= now:
+    if purpose.expires and "exp" in times and times["exp"] <= now:
         raise InvalidToken("expired")
     if "exp" in times and purpose.lifetime is not None and times["exp"] > now + purpose.lifetime + purpose.skew:
         raise InvalidToken("too_long")

@@ -54,7 +54,7 @@ class ClientMetadata(BaseModel):
     scope: Annotated[str, Field(max_length=4000)] = "openid"
     token_endpoint_auth_method: Literal["private_key_jwt"] = "private_key_jwt"  # noqa: S105  # an RFC 7591 name, no secret
     token_endpoint_auth_signing_alg: SigningAlg = "ES256"  # noqa: S105  # as above
-    id_token_signed_response_alg: Literal["ES256"] = "ES256"  # noqa: S105  # as above
+    id_token_signed_response_alg: Literal["ES256", "PS256", "EdDSA"] = "ES256"  # noqa: S105  # as above
     jwks: Mapping[str, Any] | None = None
     jwks_uri: Address | None = None
     subject_type: Literal["pairwise"] = "pairwise"

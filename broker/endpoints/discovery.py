@@ -45,7 +45,7 @@ def document(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "grant_types_supported": list(token.GRANTS),
         **_anonymous(),
         "subject_types_supported": ["pairwise"],
-        "id_token_signing_alg_values_supported": ["ES256"],
+        "id_token_signing_alg_values_supported": ["ES256", "PS256", "EdDSA"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": algs,
         "code_challenge_methods_supported": [pkce.METHOD],

@@ -120,8 +120,9 @@ def _signed(asked: TokenRequest, found: journey.Redeemable, client: Client, sub:
         acr=acr,
         now=asked.now,
         nonce=request.nonce,
-        auth_time=found.journey.auth_time if told else None,
+        auth_time=found.held.auth_time if told else None,
         lifetime=asked.lifetime,
+        alg=client.id_token_signed_response_alg,
     )
     body = {
         "access_token": token,

@@ -22,8 +22,9 @@ def mint(
     nonce: str | None = None,
     auth_time: int | None = None,
     lifetime: int = LIFETIME,
+    alg: Alg = ALG,
 ) -> str:
-    """Sign an ID token. `auth_time` (microseconds) only where the client may know it: two agencies could compare it.
+    """Sign an ID token with the algorithm its client registered. `auth_time` (microseconds) only where the client may know it: two agencies could compare it.
 
     `nonce` is the request's, exactly; `lifetime` in seconds.
     """
@@ -40,4 +41,4 @@ def mint(
         claims["nonce"] = nonce
     if auth_time is not None:
         claims["auth_time"] = auth_time // SECOND
-    return jws.sign(keyring.signer(purpose="token", alg=ALG), claims, typ="JWT")
+    return jws.sign(keyring.signer(purpose="token", alg=alg), claims, typ="JWT")

@@ -59,6 +59,36 @@ def test_init_once(environment: Settings, capsys: pytest.CaptureFixture[str]) ->
     assert "initialised before" in capsys.readouterr().err
 
 
+def test_keys_are_announced_and_a_leaked_one_is_replaced(
+    environment: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed() -> list[dict[str, str]]:
+        assert run("keys", "list", "--json") == 0
+        rows: list[dict[str, str]] = json.loads(capsys.readouterr().out)
+        return [row for row in rows if (row["purpose"], row["alg"]) == ("token", "ES256")]
+
+    installation.create(environment, time.time_ns() // 1000)
+    first = listed()
+    assert [row["stage"] for row in first] == ["signing"]
+    assert run("keys", "rotate", "--alg", "ES256", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["stage"] == "upcoming"
+    assert sorted(row["stage"] for row in listed()) == ["signing", "upcoming"]
+    assert run("keys", "rotate", "--alg", "ES256", "--revoke") == 0
+    capsys.readouterr()
+    assert [row["stage"] for row in listed()] == ["signing"]
+    assert listed()[0]["kid"] != first[0]["kid"]
+    assert run("keys", "rotate", "--purpose", "credential", "--alg", "RS256") == 2
+
+
+def test_keys_do_not_rotate_under_a_server_on_sqlite(environment: Settings) -> None:
+    if not environment.database.startswith("sqlite"):
+        pytest.skip("PostgreSQL has many writers")
+    installation.create(environment, time.time_ns() // 1000)
+    with installation.claim(environment):
+        assert run("keys", "rotate", "--alg", "ES256") == 2
+        assert run("keys", "list") == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -1,12 +1,21 @@
 """Raw signatures."""
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from keys import algorithms
 from keys.errors import InvalidKey, InvalidSignature
 
-ALGS = ["ES256", "Ed25519", "ML-DSA-44"]
-SIZES = {"ES256": (64, 64), "Ed25519": (32, 64), "ML-DSA-44": (1312, 2420)}
+ALGS = ["ES256", "PS256", "RS256", "EdDSA", "Ed25519", "ML-DSA-44"]
+SIZES = {
+    "ES256": (64, 64),
+    "PS256": (384, 384),
+    "RS256": (384, 384),
+    "EdDSA": (32, 64),
+    "Ed25519": (32, 64),
+    "ML-DSA-44": (1312, 2420),
+}
 
 
 @pytest.mark.parametrize("alg", ALGS)
@@ -32,7 +41,24 @@ def test_a_key_comes_back_from_its_seed_and_its_public_jwk(alg):
     pair = algorithms.generate(alg)
     again = algorithms.from_seed(alg, pair.seed())
     assert again.public_bytes() == pair.public_bytes() == algorithms.public_bytes(pair.public_jwk())
-    assert len(pair.seed()) == 32
+    assert (len(pair.seed()) == 32) is (alg not in {"PS256", "RS256"})
+    assert algorithms.from_seed(alg, pair.seed()).sign(b"x")
+
+
+def test_an_rsa_key_of_another_size_or_kind_is_none_of_ours():
+    small = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    for foreign in (small, ec.generate_private_key(ec.SECP256R1())):
+        der = foreign.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        with pytest.raises(InvalidKey):
+            algorithms.from_seed("RS256", der)
+
+
+def test_the_two_rsa_paddings_are_not_each_other():  # RFC 7518 §3.3, §3.5
+    pair = algorithms.generate("PS256")
+    with pytest.raises(InvalidSignature):
+        algorithms.verify("RS256", pair.public_bytes(), b"message", pair.sign(b"message"))
 
 
 @pytest.mark.parametrize("alg", ALGS)
@@ -42,7 +68,15 @@ def test_a_key_does_not_show_itself(alg):
 
 @pytest.mark.parametrize(
     ("alg", "seed"),
-    [("ES256", b""), ("ES256", bytes(32)), ("ES256", b"\xff" * 32), ("Ed25519", bytes(31)), ("HS256", bytes(32))],
+    [
+        ("ES256", b""),
+        ("ES256", bytes(32)),
+        ("ES256", b"\xff" * 32),
+        ("Ed25519", bytes(31)),
+        ("HS256", bytes(32)),
+        ("RS256", bytes(32)),
+        ("PS256", b""),
+    ],
 )
 def test_no_key_from(alg, seed):
     with pytest.raises(InvalidKey):

@@ -43,6 +43,8 @@ def test_sector(members: dict[str, Any], sector: str) -> None:
         pytest.param({"token_endpoint_auth_method": "client_secret_basic"}, id="FAPI 2.0 §5.3.2.1 shared secret"),
         pytest.param({"token_endpoint_auth_signing_alg": "RS256"}, id="FAPI 2.0 §5.4 RS256"),
         pytest.param({"token_endpoint_auth_signing_alg": "none"}, id="RFC 8725 §3.2 none"),
+        pytest.param({"id_token_signed_response_alg": "RS256"}, id="FAPI 2.0 §5.4 RS256 for ID tokens"),
+        pytest.param({"id_token_signed_response_alg": "none"}, id="OIDC Core §2 unsigned ID tokens"),
         pytest.param({"response_types": ["token"]}, id="RFC 9700 §2.1.2 implicit"),
         pytest.param({"dpop_bound_access_tokens": False}, id="FAPI 2.0 §5.3.2.1 bearer tokens"),
         pytest.param({"require_pushed_authorization_requests": False}, id="FAPI 2.0 §5.3.2.2 no PAR"),

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select, update
 
-from keys import jwk, jws
+from keys import algorithms, jwk, jws
 from keys.errors import InvalidKey, NoSuchKey, SealBroken
 from keys.keyring import KeySource, RootKeyring
 from keys.sources import sealed
@@ -22,6 +22,10 @@ def tx(database):
 
 def token_key(tx, stage, now):
     return sealed.generate(tx, SIGNING, alg="ES256", purpose="token", stage=stage, now=now)
+
+
+def schedule(*, announce, retire, every=86_400):
+    return sealed.Schedule(every, announce, {"token": retire, "credential": retire})
 
 
 def stages(tx):
@@ -88,7 +92,7 @@ def test_a_key_may_not_change_its_purpose(tx, now):
 def test_stages_follow_the_clock(tx, now):
     old, new = token_key(tx, "signing", now), token_key(tx, "upcoming", now)
     other = sealed.generate(tx, SIGNING, alg="ES256", purpose="credential", stage="signing", now=now)
-    clock = {"announce": 60, "retire": 600}
+    clock = {"schedule": schedule(announce=60, retire=600)}
     assert sealed.advance(tx, now + 59 * SECOND, **clock) == ()
     assert sealed.advance(tx, now + 60 * SECOND, **clock) == ((old, "retiring"), (new, "signing"))
     assert stages(tx) == {old: "retiring", new: "signing", other: "signing"}
@@ -100,11 +104,34 @@ def test_stages_follow_the_clock(tx, now):
 
 def test_two_upcoming_keys_leave_one_signing(tx, now):
     first, second = token_key(tx, "upcoming", now), token_key(tx, "upcoming", now + 1)
-    sealed.advance(tx, now + SECOND, announce=0, retire=600)
+    sealed.advance(tx, now + SECOND, schedule(announce=0, retire=600))
     assert stages(tx) == {first: "retiring", second: "signing"}
+
+
+def test_what_is_due(tx, now):
+    """Every kind of key there should be, then the old ones; nothing while the next one is on its way."""
+    plan = schedule(announce=60, retire=600, every=1000)
+    assert sealed.due(tx, now, plan) == sealed.WANTED
+    for purpose, alg in sealed.WANTED[:2]:
+        sealed.generate(tx, SIGNING, alg=alg, purpose=purpose, stage="signing", now=now)
+    sealed.generate(tx, LEDGER, alg="Ed25519", purpose="ledger", stage="signing", now=now)
+    assert sealed.due(tx, now + 939 * SECOND, plan) == sealed.WANTED[2:]
+    assert sealed.due(tx, now + 940 * SECOND, plan) == sealed.WANTED
+    token_key(tx, "upcoming", now + 940 * SECOND)
+    assert ("token", "ES256") not in sealed.due(tx, now + 940 * SECOND, plan)
+    sealed.advance(tx, now + 1000 * SECOND, plan)
+    assert ("token", "ES256") not in sealed.due(tx, now + 1000 * SECOND, plan)
+
+
+def test_a_leaked_key_is_gone_at_once(tx, now):
+    old, following = token_key(tx, "signing", now), token_key(tx, "upcoming", now)
+    other = sealed.generate(tx, SIGNING, alg="EdDSA", purpose="token", stage="signing", now=now)
+    new = sealed.revoke(tx, SIGNING, algorithms.generate("ES256"), purpose="token", now=now + 1)
+    assert stages(tx) == {new: "signing", other: "signing"}
+    assert {old, following} & stages(tx).keys() == set()
 
 
 def test_the_clock_never_moves_a_ledger_key(tx, now):
     kid = sealed.generate(tx, LEDGER, alg="Ed25519", purpose="ledger", stage="retiring", now=now)
-    assert sealed.advance(tx, now + 10**6 * SECOND, announce=0, retire=0) == ()
+    assert sealed.advance(tx, now + 10**6 * SECOND, schedule(announce=0, retire=0)) == ()
     assert stages(tx) == {kid: "retiring"}
