@@ -30,10 +30,10 @@ class UnknownUse(ConsentError):
 class OverAsked(ConsentError):
     """More was asked for than the use registers (RFC 9396 §5). `items` are the ids that are too many."""
 
-    def __init__(self, items: Iterable[str], register: str = "") -> None:
+    def __init__(self, items: Iterable[str], register: str = "", what: str = "not among the registered items") -> None:
         self.items = tuple(sorted(items))
         where = f" of {register}" if register else ""
-        super().__init__(f"not among the registered items{where}: {' '.join(self.items)}")
+        super().__init__(f"{what}{where}: {' '.join(self.items)}")
 
 
 class NotAsked(ConsentError):

@@ -127,11 +127,17 @@ class IntendedUse(Declared):
 
 @dataclass(frozen=True)
 class Uses:
-    """Every registered use, by id and version, and the items that scope words stand for."""
+    """Every registered use, by id and version.
+
+    `words` and `claims` say which items a scope word and a claim's name stand for (OpenID Connect Core §5.1, §5.4), `bundles` in
+    which bundle of the catalogue an item is.
+    """
 
     versions: Mapping[tuple[str, int], IntendedUse]
     current: Mapping[str, IntendedUse]
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    claims: Mapping[str, str] = field(default_factory=dict)
+    bundles: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, use_id: str) -> IntendedUse:
         """Give the version in force. Raises `UnknownUse`."""
@@ -165,7 +171,9 @@ def load(config_dir: Path) -> Uses:
     """
     known = catalogue.load(config_dir)
     uses = collect(_read(path, known) for path in declarations.listed(config_dir / "uses"))
-    return replace(uses, words=_scope_words(config_dir, known))
+    named = {one.terms["oidc"]: one.id for one in known.attributes.values() if "oidc" in one.terms}
+    bundles = {one.id: one.bundle for one in known.attributes.values()}
+    return replace(uses, words=_scope_words(config_dir, known), claims=named, bundles=bundles)
 
 
 class _Scopes(RootModel[dict[str, Several[Id]]]):

@@ -119,12 +119,10 @@ def _narrow(asked: DataRequest, by: Narrowing, use: IntendedUse, bundles: Mappin
     strict = [item.id for item in within if wanted.get(item.id) is True and not item.required]
     if strict:
         raise OverAsked(strict, what="registered as items the person may leave out")
-    items = tuple(_as_said(item, wanted[item.id]) for item in within if item.id in wanted)
+    items = tuple(
+        replace(item, required=item.required and wanted[item.id] is not False) for item in within if item.id in wanted
+    )
     return replace(asked, items=items, kind=by.kind or asked.kind, form_ref=by.form_ref or asked.form_ref)
-
-
-def _as_said(item: RequestedItem, said: bool | None) -> RequestedItem:
-    return item if said is None else RequestedItem(item.id, said)
 
 
 def spells(word: str, uses: Uses) -> bool:
