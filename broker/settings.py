@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,6 +15,14 @@ from keys.keyring import Purpose
 from keys.sources.sealed import Schedule
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+PORTS = {"https": 443, "http": 80}
+
+
+def _origin(parts: SplitResult) -> str:
+    """Spell an origin as browsers and clients do: lower case, no user, no port that goes without saying (RFC 6454 §6.2)."""
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    said = "" if parts.port in {None, PORTS[parts.scheme]} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{said}"
 
 
 class Settings(BaseSettings):
@@ -34,16 +42,16 @@ class Settings(BaseSettings):
     egress_allow: Annotated[tuple[str, ...], NoDecode] = ()
     egress_ca_file: Path | None = None
 
-    pushed_request_seconds: int = 60
-    journey_seconds: int = 900
-    receipt_seconds: int = 600
-    code_seconds: int = 60
-    token_seconds: int = 300
-    session_idle_seconds: int = 1800
-    session_seconds: int = 43_200
-    offer_seconds: int = 600
-    preview_cut_seconds: float = 8.0
-    checkpoint_seconds: float = 2.0
+    pushed_request_seconds: int = Field(60, gt=0, lt=600)  # FAPI 2.0 §5.3.2.2
+    journey_seconds: int = Field(900, gt=0)
+    receipt_seconds: int = Field(600, gt=0)
+    code_seconds: int = Field(60, gt=0, le=600)  # RFC 6749 §4.1.2
+    token_seconds: int = Field(300, gt=0)
+    session_idle_seconds: int = Field(1800, gt=0, le=3600)  # NIST SP 800-63B-4 §2.2.3
+    session_seconds: int = Field(43_200, gt=0, le=86_400)  # as above
+    offer_seconds: int = Field(600, gt=0)
+    preview_cut_seconds: float = Field(8.0, gt=0)
+    checkpoint_seconds: float = Field(2.0, gt=0)
     key_rotation_seconds: int = 90 * 86_400
     key_announce_seconds: int = 3600
     key_retire_seconds: int = 30 * 86_400
@@ -57,12 +65,14 @@ class Settings(BaseSettings):
     @classmethod
     def _issuer(cls, given: str) -> str:
         parts = urlsplit(given)
-        if parts.scheme not in {"https", "http"} or not parts.hostname or parts.query or parts.fragment:
+        if parts.scheme not in {"https", "http"} or not parts.hostname or "?" in given or "#" in given:
             raise ValueError("SEMEL_ISSUER must be a URL without query and fragment (OpenID Connect Discovery 1.0 §3)")
         if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise ValueError("SEMEL_ISSUER must be https; http is for loopback demos only")
         if parts.path:
             raise ValueError("SEMEL_ISSUER must not have a path (and no trailing slash)")
+        if given != _origin(parts):
+            raise ValueError(f"SEMEL_ISSUER is compared letter by letter; write {_origin(parts)}")
         return given
 
     @model_validator(mode="after")
