@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
-from broker.authorization import pkce, prompt, redirect_uri
+from broker.authorization import pkce, prompt, redirect_uri, resource
 from broker.authorization.request import AuthorizationRequest, Unchecked
 from broker.errors import Wire
 from consent import request as data_request
@@ -149,11 +149,9 @@ def ui_locales(asked: Unchecked) -> Members:
     return {"ui_locales": tuple(word for word in _words(asked, "ui_locales", None) if _LANGUAGE.fullmatch(word))}
 
 
-def own_resource(asked: Unchecked) -> Members:
-    """A resource, when named, is this server: tokens here open nothing else (RFC 8707 §2)."""
-    if any(resource != asked.issuer for resource in asked.parameters.all("resource")):
-        raise Wire("invalid_target", "the only resource is the issuer")
-    return {}
+def known_resources(asked: Unchecked) -> Members:
+    """Resources, when named, are this server or others the client may call (RFC 8707 §2)."""
+    return {"resources": resource.asked(asked.client, asked.issuer, asked.parameters.all("resource"))}
 
 
 def no_other_spelling(asked: Unchecked) -> Members:
@@ -192,7 +190,7 @@ CHECKS: list[tuple[Check, set[At]]] = [
     (max_age,                 {A, P}),
     (acr_values,              {A, P}),
     (ui_locales,              {A, P}),
-    (own_resource,            {A, P}),
+    (known_resources,         {A, P}),
     (no_other_spelling,       {A, P}),
     (within_the_use,          {A, P}),
 ]

@@ -43,6 +43,7 @@ class AuthorizationRequest:
     max_age: int | None = None
     acr_values: tuple[str, ...] = ()
     ui_locales: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return the request as canonical JSON, the form in which it is stored."""
