@@ -28,7 +28,7 @@ def _origin(parts: SplitResult) -> str:
 class Settings(BaseSettings):
     """What an operator decides. Durations in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="SEMEL_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="SEMEL_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     issuer: str = "http://localhost:8000"
     mode: Literal["demo", "sandbox", "production"] = "production"
