@@ -51,9 +51,10 @@ def unb64(text: str) -> bytes:
 class Walker(Browser):
     """A browser that notes every address it goes to, and stops at the door of an agency that the test plays itself."""
 
-    def __init__(self, visited: list[str]) -> None:
+    def __init__(self, visited: list[str], address: str) -> None:
         self.visited = visited
-        self.http = httpx2.Client(follow_redirects=False, timeout=30, trust_env=False)
+        transport = httpx2.HTTPTransport(local_address=address)  # of this machine, so that nobody is taken for a crowd
+        self.http = httpx2.Client(transport=transport, follow_redirects=False, timeout=30, trust_env=False)
         self.http.event_hooks["request"].append(lambda request: visited.append(str(request.url)))
 
     def _page(self, answer: httpx2.Response) -> Page:  # type: ignore[override]  # follows redirects one by one

@@ -54,8 +54,8 @@ class Hand:
 
 
 @contextmanager
-def moving(folder: Path, database_url: str = "") -> Iterator[tuple[World, Hand]]:
-    """A broker whose clock can be moved, with a few neighbours."""
+def moving(folder: Path, database_url: str = "") -> Iterator[World]:
+    """A broker whose clock can be moved (the world's `clock` is the `Hand`), with a few neighbours."""
     plan, hand = Plan(free_ports(4), folder / "data"), Hand(folder / "moved-by")
     hand.file.write_text("0")
     config = folder / "declared"
@@ -86,7 +86,7 @@ def moving(folder: Path, database_url: str = "") -> Iterator[tuple[World, Hand]]
         )
         _wait(world)
         try:
-            yield world, hand
+            yield world
         finally:
             world.stop()
     finally:

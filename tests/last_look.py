@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from sqlalchemy import MetaData, select, text
+from sqlalchemy import select, text
 
 from broker import tables as broker_tables
 from broker.database import Database, Tx
@@ -19,18 +19,12 @@ from consent.history import Event
 from consent.ledger_entry import Stream
 from keys import base64url
 from keys import tables as keys_tables
-from wallet import tables as wallet_tables
+from tests.databases import METADATAS
 
 if TYPE_CHECKING:
     from tests.world import World
 
 PUBLISH_SECONDS = 20
-METADATAS: tuple[MetaData, ...] = (
-    keys_tables.metadata,
-    consent_tables.metadata,
-    wallet_tables.metadata,
-    broker_tables.metadata,
-)
 SHORTEST = 5  # bytes of a value that is looked for: shorter ones stand anywhere by chance
 #: Usernames that are ordinary words and so may stand in a file for another reason.
 WORDS = {"stale", "minor", "abroad", "deceased", "protected", "markup", "chinese", "arabic", "hebrew", "greek", "plain"}

@@ -119,6 +119,7 @@ class World:
     memory: dict[str, Any] = field(default_factory=dict)  # what a check keeps for the next one
     _codes: dict[str, Secrets] = field(default_factory=dict)
     _browsers: list[Walker] = field(default_factory=list)
+    _opened: int = 0
     _free: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -138,7 +139,9 @@ class World:
 
     def browser(self) -> Walker:
         """A fresh browser; it is closed when the story is over."""
-        self._browsers.append(Walker(self.visited))
+        self._opened += 1
+        address = f"127.1.{self._opened // 250}.{self._opened % 250 + 1}"
+        self._browsers.append(Walker(self.visited, address))
         return self._browsers[-1]
 
     def neighbour(self) -> Citizen:

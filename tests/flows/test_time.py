@@ -13,24 +13,15 @@ DAY = 86_400
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Hand]]:
-    with worlds.fresh_database() as url, clockwork.moving(tmp_path_factory.mktemp("moving"), url) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def world(running: tuple[World, Hand]) -> Iterator[World]:
-    world, _ = running
-    try:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with worlds.fresh_database() as url, clockwork.moving(tmp_path_factory.mktemp("moving"), url) as world:
         yield world
-        world.check()
-    finally:
-        world.forget()
 
 
 @pytest.fixture
-def clock(running: tuple[World, Hand]) -> Hand:
-    return running[1]
+def clock(world: World) -> Hand:
+    assert isinstance(world.clock, Hand)
+    return world.clock
 
 
 def test_a_link_nobody_opened_in_a_minute(world: World, clock: Hand) -> None:
