@@ -7,6 +7,7 @@ Nothing here comes from the product. `relying_party.py` is the integration; this
 
 import asyncio
 import json
+import os
 import secrets
 import signal
 from argparse import ArgumentParser
@@ -222,6 +223,7 @@ def main() -> None:
     agency = Agency.open(Form.load(asked.agency), issuer=asked.issuer, url=url, data=asked.data)
     print(json.dumps({"id": agency.form.client_id, "url": url}), flush=True)
     asyncio.run(serve(application(agency), asked.port))
+    os._exit(0)  # the embedded server's threads are not done yet, and abort when the interpreter goes away under them
 
 
 if __name__ == "__main__":
