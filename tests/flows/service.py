@@ -50,6 +50,10 @@ class Service:
         """Start the broker, as an operator would after a crash: nothing is mended first."""
         command = demo.commands(self.plan)["broker"] + ["--workers", str(self.workers)]
         self.broker = self.run(command, own_group=True)
+        self.wait_broker()
+
+    def wait_broker(self) -> None:
+        """Return when requests are answered and the ledger has a checkpoint."""
         self.wait({"broker": f"{self.plan.issuer}/healthz", "publisher": f"{self.plan.issuer}/ledger/checkpoint"})
 
     def run(self, command: list[str], *, own_group: bool = False) -> subprocess.Popen[bytes]:
@@ -97,10 +101,10 @@ class Service:
         assert None not in answers, "a request was not answered"
         return [answer for answer in answers if answer is not None]
 
-    def kill_workers(self) -> None:
-        """Kill -9 every worker; the broker's parent process lives and starts new ones."""
-        for pid in self.worker_pids():
-            os.kill(pid, signal.SIGKILL)
+    def kill_worker(self) -> None:
+        """Kill -9 the worker that has most to do; the broker's parent process lives and starts another one."""
+        waiting = self.connections()
+        os.kill(max(waiting, key=waiting.__getitem__), signal.SIGKILL)
 
     def kill_all(self) -> None:
         """Kill -9 the whole process group of the broker: parent, workers, publisher."""

@@ -1,0 +1,142 @@
+"""Kill -9 in the middle of 200 releases: whatever was answered is in the ledger, which has neither gap nor fork."""
+
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.actors import Agency, unb64
+from tests.flows import service, volley
+from tests.flows.service import Service
+from tests.world import CHECKOUT, USES, World
+
+RELEASES = 200
+PEOPLE = 2  # each shares with both agencies: four access tokens
+PUBLISH_SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with service.running(tmp_path_factory.mktemp("kill")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def world(demo: Service) -> Iterator[World]:
+    """This module's own world; after every kill, everything is read again: the permissions are what a replay makes them."""
+    try:
+        yield demo.world
+        demo.world.check()
+    finally:
+        demo.world.forget()
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What an auditor kept of a ledger: its size and root."""
+
+    size: int
+    root: bytes
+
+    @classmethod
+    def of(cls, world: World) -> "Checkpoint":
+        _, size, root, *_ = world.http.get(f"{world.issuer}/ledger/checkpoint").text.split("\n")
+        return cls(int(size), unb64(root.translate(str.maketrans("+/", "-_")).rstrip("=")))
+
+
+def tokens(world: World) -> list[tuple[Agency, str]]:
+    """Access tokens of two people at two agencies, each used once: the agencies know a nonce."""
+    held = []
+    for citizen in [world.neighbour() for _ in range(PEOPLE)]:
+        for client_id in USES:
+            agency = world.agency(client_id)
+            token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))["access_token"]
+            assert agency.data(token).status_code == 200
+            held.append((agency, token))
+    return held
+
+
+def interrupted(world: World, held: Sequence[tuple[Agency, str]], kill: Any, *, after: int) -> list[dict[str, Any]]:
+    """Ask for 200 releases at once and kill when so many were answered; the answers that came whole.
+
+    On PostgreSQL a second worker may live on, and answers everything that it was asked.
+    """
+    calls = [held[number % len(held)] for number in range(RELEASES)]
+    answers = volley.at_once(
+        [volley.release(agency, token) for agency, token in calls],
+        answered=lambda count: kill() if count == after else None,
+    )
+    assert {answer.status_code for answer in answers if answer is not None} == {200}
+    assert answers.count(None) > 0, "everything was answered before the kill"
+    got = [
+        answer.json() | {"client": agency.client_id}
+        for (agency, _), answer in zip(calls, answers, strict=True)
+        if answer is not None
+    ]
+    assert len(got) >= after
+    world.answers += got
+    return got
+
+
+@pytest.mark.parametrize("after", [1, 50, 100])
+def test_what_was_answered_is_in_the_ledger(demo: Service, world: World, after: int) -> None:
+    held, before = tokens(world), [Checkpoint.of(world)]
+    answered = interrupted(world, held, demo.kill_worker, after=after)
+    demo.wait_broker()  # nobody starts it: its parent does
+    before.append(Checkpoint.of(world))
+    answered += interrupted(world, held, demo.kill_all, after=after)
+    demo.start_broker()
+    agency, token = held[0]
+    assert agency.data(token).status_code == 200, "a token that was good before is good after"
+    places = {answer["ledger"]["seq"]: answer["ledger"]["leaf"] for answer in answered}
+    assert len(places) == len(answered), "two releases have one place"
+    published = entries(world, reaching=max(places))
+    assert {seq: published[seq] for seq in places} == {seq: unb64(leaf) for seq, leaf in places.items()}
+    for checkpoint in before:
+        assert root(published[: checkpoint.size]) == checkpoint.root, "the ledger does not begin with what was signed"
+    for source in (f"{world.issuer}/ledger", str(world.data / "ledger")):
+        verified(source)
+
+
+def entries(world: World, *, reaching: int) -> list[bytes]:
+    """The published entries, as any auditor fetches them (C2SP tlog-tiles), once they reach this number."""
+    until = time.monotonic() + PUBLISH_SECONDS
+    while (size := Checkpoint.of(world).size) <= reaching:
+        assert time.monotonic() < until, "the publisher does not go on"
+        time.sleep(0.1)
+    found: list[bytes] = []
+    while len(found) < size:
+        number, width = len(found) // 256, min(256, size - len(found))
+        path = f"{number:03}" + (f".p/{width}" if width < 256 else "")
+        bundle = world.http.get(f"{world.issuer}/ledger/tile/entries/{path}").raise_for_status().content
+        found += split(bundle)
+    assert len(found) == size
+    return found
+
+
+def split(bundle: bytes) -> Iterator[bytes]:
+    """The entries of a bundle: each has its length before it."""
+    while bundle:
+        length = int.from_bytes(bundle[:2], "big")
+        yield bundle[2 : 2 + length]
+        bundle = bundle[2 + length :]
+
+
+def root(leaves: Sequence[bytes]) -> bytes:
+    """The root over these entries (RFC 6962 §2.1)."""
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\x00" + leaves[0]).digest()
+    left = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + root(leaves[:left]) + root(leaves[left:])).digest()
+
+
+def verified(source: str) -> None:
+    """`semel ledger verify` finds nothing wrong."""
+    command = [sys.executable, "-m", "broker.cli", "ledger", "verify", source]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
