@@ -16,13 +16,14 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 
 from broker import cleanup, errors, needs, signing_keys, telemetry
 from broker.answers import Answer, Cookie, Json, Later, Page, Raw, Refusal
 from broker.clients.registry import Registry
 from broker.committer import Committer
-from broker.database import Database
+from broker.database import Database, Tx
 from broker.egress import Egress
 from broker.errors import Speaks
 from broker.evidence import registers
@@ -156,7 +157,7 @@ async def run(row: Route, request: Request) -> Answer:
         facts = await row.gather(request)
         result: Any = facts
         if not isinstance(facts, Answer | Refusal):
-            result = await _act(row, wired, facts)
+            result = await _act(row, request, facts)
         return _refused(result, row.speaks) if isinstance(result, Refusal) else result
     except needs.Stop as stop:
         return stop.answer  # type: ignore[no-any-return]  # Stop carries an Answer
@@ -167,15 +168,27 @@ async def run(row: Route, request: Request) -> Answer:
         return _refused(refused, row.speaks)
 
 
-async def _act(row: Route, wired: needs.Parts, facts: Any) -> Any:
-    if row.runs == "none":
-        return row.act(facts, wired.clock())
+async def _act(row: Route, request: Request, facts: Any) -> Any:
+    """Act in the row's transaction; that the session was used is noted in the same one where it writes anyway."""
+    wired = needs.parts(request)
+
+    def change(tx: Tx, now: int) -> Any:
+        needs.note_use(tx, request, now)
+        return row.act(tx, facts, now)
+
     if row.runs == "entry":
-        committed = await wired.committer.submit(lambda tx, now: row.act(tx, facts, now))
+        committed = await wired.committer.submit(change)
         result = committed.result
         return result.finish(committed.entries) if isinstance(result, Later) else result
-    transaction = wired.database.read if row.runs == "read" else wired.database.write
-    with transaction() as tx:
+    if row.runs == "write":
+        with wired.database.write() as tx:
+            return change(tx, wired.clock())
+    if needs.unnoted(request) is not None:
+        with wired.database.write() as tx:
+            needs.note_use(tx, request, wired.clock())
+    if row.runs == "none":
+        return row.act(facts, wired.clock())
+    with wired.database.read() as tx:
         return row.act(tx, facts, wired.clock())
 
 
@@ -191,9 +204,16 @@ async def _unrouted(request: Request, problem: Exception) -> Response:
     code = {404: "not_found", 405: "method_not_allowed"}.get(status, "server_error")
     speaks: Speaks = "page" if "text/html" in request.headers.get("accept", "") else "public"
     response = respond(request, _refused(Refusal(code, status=status), speaks))
-    if isinstance(problem, HTTPException) and problem.headers:
-        response.headers.update(problem.headers)
+    if status == 405:
+        response.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """What may be done at the path that was asked for: several rows share one (RFC 9110 §15.5.6)."""
+    routes = [route for route in request.app.router.routes if isinstance(route, StarletteRoute)]
+    here = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in here for method in route.methods or ()}
 
 
 def respond(request: Request, answer: Answer) -> Response:
@@ -201,7 +221,7 @@ def respond(request: Request, answer: Answer) -> Response:
     wired = needs.parts(request)
     cookies = answer.cookies
     if isinstance(answer, Page):
-        seen = needs.visitor(request)
+        seen = needs.visitor(request) if answer.status < 500 else needs.anybody(request)
         language = answer.language or seen.language
         context = {"form_token": seen.form_token, "signed_in": _signed_in(seen), **answer.context}
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")

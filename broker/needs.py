@@ -13,7 +13,7 @@ from broker import parameters
 from broker.answers import Cookie, Redirect
 from broker.clients.registry import Registry
 from broker.committer import Committer
-from broker.database import Database
+from broker.database import Database, Tx
 from broker.egress import Egress
 from broker.errors import Wire
 from broker.evidence.registers import Registers
@@ -119,35 +119,53 @@ def drop_cookie(wired: Parts, name: str) -> Cookie:
 
 
 def visitor(request: Request) -> Visitor:
-    """Say who looks at a page; looked up once a request, and once a minute noted that the session is used."""
+    """Say who looks at a page; looked up once a request."""
     known = getattr(request.state, "visitor", None)
-    if isinstance(known, Visitor):
-        return known
+    if not isinstance(known, Visitor):
+        known = request.state.visitor = _look(request, _session(request))
+    return known
+
+
+def anybody(request: Request) -> Visitor:
+    """Say who looks at a page without asking the database, unless that was done before: for when it does not answer."""
+    known = getattr(request.state, "visitor", None)
+    return known if isinstance(known, Visitor) else _look(request, None)
+
+
+def _look(request: Request, session: sessions.Session | None) -> Visitor:
     wired = parts(request)
     browser, cookies = cookie(request, "semel-browser"), []
     if len(browser) < 40:
         browser = opaque.token()
         cookies.append(set_cookie(wired, "semel-browser", browser, BROWSER_SECONDS))
-    session = _session(request, wired)
     tongue = language(request)
     if request.query_params.get("lang") == tongue:
         cookies.append(set_cookie(wired, "semel-lang", tongue, LANGUAGE_SECONDS))
     token = wired.roots.ring("form").mac(_bound(browser, session)).hex()
-    request.state.visitor = Visitor(browser, session, tongue, token, tuple(cookies))
-    return cast("Visitor", request.state.visitor)
+    return Visitor(browser, session, tongue, token, tuple(cookies))
 
 
-def _session(request: Request, wired: Parts) -> sessions.Session | None:
-    held = cookie(request, "semel")
+def _session(request: Request) -> sessions.Session | None:
+    wired, held = parts(request), cookie(request, "semel")
     if not held:
         return None
-    now, idle = wired.clock(), wired.durations.session_idle
     with wired.database.read() as tx:
-        live = sessions.find(tx, held, now)
-    if live is not None and sessions.used(live, now, idle) is not live:
-        with wired.database.write() as tx:
-            return sessions.touch(tx, live, now, idle)
-    return live
+        return sessions.find(tx, held, wired.clock())
+
+
+def unnoted(request: Request) -> sessions.Session | None:
+    """Give the visitor's session when it must still be noted that it is used: once a minute is enough."""
+    wired, seen = parts(request), getattr(request.state, "visitor", None)
+    live = seen.session if isinstance(seen, Visitor) else None
+    worth = live is not None and sessions.used(live, wired.clock(), wired.durations.session_idle) is not live
+    return live if worth else None
+
+
+def note_use(tx: Tx, request: Request, now: int) -> None:
+    """Note that the visitor's session is used, where that is due."""
+    live = unnoted(request)
+    if live is not None:
+        sessions.touch(tx, live, now, parts(request).durations.session_idle)
 
 
 def _bound(browser: str, session: sessions.Session | None) -> bytes:
