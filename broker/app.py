@@ -152,7 +152,6 @@ def _endpoint(row: Route) -> Callable[[Request], Any]:
 
 async def run(row: Route, request: Request) -> Answer:
     """Run one row: gather, act in its transaction, and give the answer once that is committed."""
-    wired = needs.parts(request)
     try:
         facts = await row.gather(request)
         result: Any = facts
