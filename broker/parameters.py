@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
 
 from broker.errors import Malformed
+from keys import canonical
+from keys import errors as keys_errors
 
 MAX_BODY = 64 * 1024
 MAX_NAMES = 100
 BODY_SECONDS = 10.0
+MAX_JSON = 16 * 1024  # characters of a parameter that is JSON
+MAX_DEPTH = 8
 FORM = "application/x-www-form-urlencoded"
 REPEATABLE = frozenset({"resource", "item"})
 
@@ -62,6 +67,31 @@ def parse(text: str) -> Parameters:
             raise Malformed("a parameter holds a NUL character")
         seen.add(name)
     return Parameters([(name, value) for name, value in pairs if value != ""])
+
+
+def structure(text: str, name: str) -> Any:
+    """Read the value of a parameter that is JSON (RFC 9396 §2, OpenID Connect Core §5.5), bounded in size and depth.
+
+    Raises `Malformed` for a longer or deeper one, and for text that is not JSON or says a member twice.
+    """
+    if len(text) > MAX_JSON:
+        raise Malformed(f"{name} is too long")
+    try:
+        value = canonical.loads(text)
+    except keys_errors.Malformed as problem:
+        raise Malformed(f"{name} is not JSON, or says a member twice") from problem
+    level, inner = 0, [value]
+    while inner := [part for one in inner for part in _parts(one)]:
+        level += 1
+        if level > MAX_DEPTH:
+            raise Malformed(f"{name} is nested too deep")
+    return value
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def query(request: Request) -> Parameters:

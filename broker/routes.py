@@ -16,6 +16,7 @@ from broker.endpoints import (
     authorize,
     credential,
     credential_offer,
+    details_schema,
     discovery,
     health,
     issuer_metadata,
@@ -72,6 +73,7 @@ ROUTES: list[Route] = [
     # Agencies
     Route("POST", "/par",                                      par.gather,              par.act,              "write", "RFC 9126 §2", "oauth"),
     Route("GET",  "/authorize",                                authorize.gather,        authorize.act,        "write", "RFC 6749 §4.1.1", "page"),
+    Route("GET",  "/rar/prefill/v1",                           details_schema.gather,   details_schema.act,   "none",  "RFC 9396", "public"),
     Route("POST", "/token",                                    token.gather,            token.act,            "write", "RFC 6749 §3.2", "oauth"),
     Route("GET",  "/userinfo",                                 userinfo.gather,         userinfo.act,         "write", "OpenID Connect Core §5.3", "resource"),
     Route("POST", "/userinfo",                                 userinfo.gather,         userinfo.act,         "write", "OpenID Connect Core §5.3", "resource"),

@@ -117,7 +117,7 @@ def _blocks(use: IntendedUse, request: DataRequest, catalogue: Catalogue, langua
         Block("basis", said("basis"), basis),
         Block("items", said("items"), said("items_text"), required),
         Block("optional", said("optional"), said("optional_text"), optional),
-        Block("until", said("until"), _until(use, language)),
+        Block("until", said("until"), _until(use, request, language)),
         Block("sources", said("sources"), names),
         Block("consequence", said("consequence"), use.consequence[language]),
         Block("alternative", said("alternative"), use.alternative.text[language], link=use.alternative.url),
@@ -138,8 +138,8 @@ def _items(use: IntendedUse, chosen: frozenset[str], catalogue: Catalogue, langu
     )
 
 
-def _until(use: IntendedUse, language: str) -> str:
-    if use.kind == "once":
+def _until(use: IntendedUse, request: DataRequest, language: str) -> str:
+    if request.kind == "once":
         return wording.sentence(language, "until_once")
     durations = wording.choice([wording.span(days, language) for days in use.durations], language)
     return wording.sentence(language, "until_ongoing", durations=durations)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
-from broker.authorization import pkce, prompt, redirect_uri, resource
+from broker.authorization import claims_parameter, details, hints, pkce, prompt, redirect_uri, resource
 from broker.authorization.request import AuthorizationRequest, Unchecked
 from broker.errors import Wire
 from consent import request as data_request
@@ -144,9 +144,27 @@ def acr_values(asked: Unchecked) -> Members:
     return {"acr_values": _words(asked, "acr_values", _SCOPE_TOKEN) or asked.client.default_acr_values}
 
 
-def ui_locales(asked: Unchecked) -> Members:
-    """Wished languages (OpenID Connect Core §3.1.2.1); what is no language is passed over, as the section asks."""
-    return {"ui_locales": tuple(word for word in _words(asked, "ui_locales", None) if _LANGUAGE.fullmatch(word))}
+def claims(asked: Unchecked) -> Members:
+    """Single claims, and what they say of the sign-in: the level that must be reached, its time (Core §5.5, §5.5.1.1)."""
+    read = asked.claims
+    level = {"acr_values": read.acr, "acr_essential": read.acr_essential} if read.acr else {}
+    return {**level, "auth_time": read.auth_time, "claims": read.kept}
+
+
+def hint(asked: Unchecked) -> Members:
+    """Who the person may be, or must be (OpenID Connect Core §3.1.2.1 `login_hint`, `id_token_hint`); kept sealed."""
+    try:
+        return {"hint": hints.read(asked)}
+    except ValueError as problem:
+        raise Wire("invalid_request", str(problem)) from problem
+
+
+def locales(asked: Unchecked) -> Members:
+    """Wished languages (OpenID Connect Core §3.1.2.1, §5.2); what is no language is passed over, as the section asks."""
+    return {
+        name: tuple(word for word in _words(asked, name, None) if _LANGUAGE.fullmatch(word))
+        for name in ("ui_locales", "claims_locales")
+    }
 
 
 def known_resources(asked: Unchecked) -> Members:
@@ -154,22 +172,19 @@ def known_resources(asked: Unchecked) -> Members:
     return {"resources": resource.asked(asked.client, asked.issuer, asked.parameters.all("resource"))}
 
 
-def no_other_spelling(asked: Unchecked) -> Members:
-    """Data is asked for by scope; a request that says it in a way not read here would get less than it believes."""
-    if "authorization_details" in asked.parameters:
-        raise Wire("invalid_authorization_details", "authorization details are not supported; use a use scope")
-    if "claims" in asked.parameters:
-        raise Wire("invalid_request", "the claims parameter is not supported; use a use scope")
-    return {}
-
-
 def within_the_use(asked: Unchecked) -> Members:
-    """What is asked for lies within the intended use the agency registered (RFC 9396 §5; `consent.request`)."""
-    scope = _words(asked, "scope", _SCOPE_TOKEN)
-    data = data_request.normalise(scope, asked.uses, asked.client.client_id)
+    """What is asked for, in every spelling, lies within the use the agency registered (RFC 9396 §5; `consent.request`)."""
+    scope, uses = _words(asked, "scope", _SCOPE_TOKEN), asked.uses
+    spelled = [details.read(asked.parameters["authorization_details"], asked.issuer)] if _detailed(asked) else []
+    spelled.append(claims_parameter.narrowing(asked.claims, uses.claims, uses.bundles))
+    data = data_request.normalise(scope, uses, asked.client.client_id, spelled)
     if data is None:
         raise Wire("invalid_scope", "scope must name the intended use: use:<id>")
     return {"data": data}
+
+
+def _detailed(asked: Unchecked) -> bool:
+    return "authorization_details" in asked.parameters
 
 
 A, P = At.AUTHORIZE, At.PUSH
@@ -189,9 +204,10 @@ CHECKS: list[tuple[Check, set[At]]] = [
     (known_prompt,            {A, P}),
     (max_age,                 {A, P}),
     (acr_values,              {A, P}),
-    (ui_locales,              {A, P}),
+    (claims,                  {A, P}),
+    (hint,                    {A, P}),
+    (locales,                 {A, P}),
     (known_resources,         {A, P}),
-    (no_other_spelling,       {A, P}),
     (within_the_use,          {A, P}),
 ]
 # fmt: on
@@ -200,7 +216,7 @@ CHECKS: list[tuple[Check, set[At]]] = [
 def check(asked: Unchecked, at: At) -> AuthorizationRequest:
     """Run the endpoint's checks in order; return the checked request or raise the first refusal.
 
-    Refusals are `broker.errors.Wire`, and `consent.errors.OverAsked` or `UnknownUse` for what the use does not hold.
+    Refusals are `broker.errors.Wire`, and `broker.errors.Malformed`, `consent.errors.OverAsked` or `UnknownUse` for what the use does not hold.
     """
     members: dict[str, Any] = {}
     for step, endpoints in CHECKS:

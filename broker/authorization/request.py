@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
+from broker.authorization import claims_parameter
+from broker.authorization.claims_parameter import ClaimsRequest
 from broker.clients.metadata import ClientMetadata
 from broker.parameters import Parameters
 from consent import request as data_request
 from consent.intended_use import Uses
 from consent.request import DataRequest
 from keys import canonical
+from keys.keyring import Keyring, SealingRing
 
 
 @dataclass(frozen=True)
 class Unchecked:
     """What a known client asked for, nothing of it believed yet.
 
-    `proof_jkt` is the thumbprint of the key whose DPoP proof came along; `issuer` and `uses` are what it is measured against.
+    `proof_jkt` is the thumbprint of the key whose DPoP proof came along; `issuer` and `uses` are what it is measured against,
+    `keyring` what signed an ID token that comes back as a hint, `ring` seals what it says about a person.
     """
 
     client: ClientMetadata
@@ -25,11 +30,22 @@ class Unchecked:
     issuer: str
     uses: Uses
     proof_jkt: str | None = None
+    keyring: Keyring | None = None
+    ring: SealingRing | None = None
+    now: int = 0
+
+    @cached_property
+    def claims(self) -> ClaimsRequest:
+        """What the `claims` parameter asks for; `Malformed` when it cannot be read."""
+        return claims_parameter.read(self.parameters.get("claims", "{}"))
 
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """A request that passed every check of its endpoint; only `checks.check` makes one, only `from_json` brings it back."""
+    """A request that passed every check of its endpoint; only `checks.check` makes one, only `from_json` brings it back.
+
+    `claims` is the parameter without values (`claims_parameter`), `auth_time` whether it was asked for, `hint` sealed.
+    """
 
     client_id: str
     redirect_uri: str
@@ -42,8 +58,13 @@ class AuthorizationRequest:
     prompt: tuple[str, ...] = ()
     max_age: int | None = None
     acr_values: tuple[str, ...] = ()
+    acr_essential: bool = False
+    auth_time: bool = False
+    claims: str | None = None
     ui_locales: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
+    claims_locales: tuple[str, ...] = ()
+    hint: str | None = None
 
     def to_json(self) -> str:
         """Return the request as canonical JSON, the form in which it is stored."""

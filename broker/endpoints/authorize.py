@@ -7,17 +7,18 @@ a page: nobody is ever redirected before the request is known.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
 from broker import needs, parameters
 from broker.answers import Cookie, Redirect, Refusal
-from broker.authorization import journey, prompt, pushed, response
+from broker.authorization import hints, journey, prompt, pushed, response
 from broker.authorization.pushed import PushedRequest
 from broker.authorization.request import AuthorizationRequest
 from broker.database import Tx
-from consent.intended_use import ACR
+from broker.sign_in import acr, subject
+from broker.sign_in.session import Session
 
 SECOND = 1_000_000
 
@@ -79,21 +80,16 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Redirect 
     if journey.get(tx, claimed.tx) is not None:
         return Redirect(f"/i/{claimed.tx}/consent", cookies=cookies)
     wired, asked, session = facts.wired, claimed.request, facts.visitor.session
-    if (
-        session is None
-        or session.state != "full"
-        or not prompt.is_met(asked, auth_time=session.auth_time, pushed_at=claimed.pushed_at, now=now)
-    ):
-        if "none" in asked.prompt:
-            return _back(wired, asked, "login_required")
-        return Redirect(f"/i/{claimed.tx}/sign-in", cookies=cookies)
-    if ACR.index(session.acr) < ACR.index(wired.uses.version(asked.data.use_id, asked.data.version).minimum_acr):
-        return _back(wired, asked, "unmet_authentication_requirements")
+    lacking = "" if session is None else _lacking(tx, wired, claimed, session, now)
+    if session is None or lacking is not None:
+        if not lacking and "none" not in asked.prompt:
+            return Redirect(f"/i/{claimed.tx}/sign-in", cookies=cookies)
+        return _back(wired, asked, lacking or "login_required")
     begun = journey.begin(
         tx,
         journey_id=claimed.tx,
         session=session,
-        request=asked,
+        request=replace(asked, hint=None),
         handle=facts.handle,
         language=facts.visitor.language,
         expires=now + wired.durations.journey * SECOND,
@@ -102,6 +98,41 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Redirect 
         return Redirect(f"/i/{claimed.tx}/consent", cookies=cookies)
     held = needs.set_cookie(wired, f"semel-{claimed.tx}", facts.handle.hex(), wired.durations.journey * 2)
     return Redirect(f"/i/{claimed.tx}/consent", cookies=(*cookies, held))
+
+
+def _lacking(tx: Tx, wired: needs.Parts, claimed: PushedRequest, session: Session, now: int) -> str | None:
+    """Name what a session lacks for a request: an error, or nothing of its own (empty) where signing in again mends it.
+
+    It does when the sign-in is half done, too old, or was somebody else's and made before the request. None: lacks nothing.
+    """
+    asked = claimed.request
+    if session.state != "full" or not prompt.is_met(
+        asked, auth_time=session.auth_time, pushed_at=claimed.pushed_at, now=now
+    ):
+        return ""
+    if not _is_expected(tx, wired, asked, session):
+        return "" if session.auth_time < claimed.pushed_at else "login_required"
+    return None if _reached(wired, asked, session) else "unmet_authentication_requirements"
+
+
+def _is_expected(tx: Tx, wired: needs.Parts, asked: AuthorizationRequest, session: Session) -> bool:
+    """Whether this is the one person the agency asks for, if it names one (OpenID Connect Core §3.1.2.1, §5.5.1)."""
+    expected, client = hints.of(asked, wired.roots.ring("cookie")).subject, wired.registry.active(asked.client_id)
+    if expected is None or client is None:
+        return expected is None
+    return expected == subject.pairwise(wired.vault.person(tx, session.person_id).pairwise, client.pairwise_sector)
+
+
+def _reached(wired: needs.Parts, asked: AuthorizationRequest, session: Session) -> bool:
+    """Whether the sign-in is strong enough for the use, and for a level the agency cannot do without (Core §5.5.1.1).
+
+    A higher level is also a lower one (eIDAS art. 8); the token names the one that was reached.
+    """
+    use = wired.uses.version(asked.data.use_id, asked.data.version)
+    enough = not asked.acr_essential or any(
+        acr.reaches(session.acr, value) for value in asked.acr_values if value in acr.VALUES
+    )
+    return enough and acr.reaches(session.acr, use.minimum_acr)
 
 
 def _spoken(facts: Facts, asked: AuthorizationRequest) -> tuple[Cookie, ...]:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from broker import needs
 from broker.answers import Raw
 from broker.authorization import pkce, prompt
-from broker.endpoints import jwks, par, token, userinfo
+from broker.endpoints import details_schema, jwks, par, token, userinfo
 from consent import intended_use
 from consent.intended_use import Uses
 from keys import canonical, jws
@@ -55,7 +55,9 @@ def document(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "prompt_values_supported": sorted(prompt.VALUES),
         "claim_types_supported": ["normal"],
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "acr", "auth_time"],
-        "claims_parameter_supported": False,
+        "claims_parameter_supported": True,
+        "authorization_details_types_supported": [issuer + details_schema.PATH],
+        "display_values_supported": ["page", "touch"],
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "ui_locales_supported": list(needs.LANGUAGES),

@@ -41,7 +41,16 @@ async def gather(request: Request) -> Facts:
     )
     proofs = request.headers.getlist("dpop")
     proof = dpop.verify(proofs, method="POST", url=wired.issuer + PATH, ring=ring, now=now) if proofs else None
-    asked = Unchecked(client.client, given, wired.issuer, wired.uses, proof.jkt if proof else None)
+    asked = Unchecked(
+        client.client,
+        given,
+        wired.issuer,
+        wired.uses,
+        proof_jkt=proof.jkt if proof else None,
+        keyring=wired.keyring,
+        ring=wired.roots.ring("cookie"),
+        now=now,
+    )
     checked = checks.check(asked, checks.At.PUSH)
     return Facts(client, proof, checked, pushed.new_uri(), wired.durations.pushed_request, dpop.offer(ring, now))
 

@@ -45,7 +45,7 @@ class Key:
 
 def client(key: Key, client_id: str = "rp", **members: Any) -> ClientMetadata:
     declared: dict[str, Any] = {"client_id": client_id, "client_name": "Relying Party", "redirect_uris": [CALLBACK]}
-    if "jwks_uri" not in members:
+    if "jwks_uri" not in members and members.get("token_endpoint_auth_method", "private_key_jwt") == "private_key_jwt":
         declared["jwks"] = {"keys": [key.jwk]}
     return ClientMetadata.model_validate({**declared, **members})
 
@@ -103,7 +103,12 @@ def keyring() -> Keyring:
 def uses() -> Uses:
     """The use `town.permit` of the client `rp`, and one of another client."""
     made = intended_use.collect([use("town.permit", "rp"), use("other.permit", "other")])
-    return replace(made, words={"profile": ("identity.full_name",), "email": ("contact.email",)})
+    return replace(
+        made,
+        words={"profile": ("identity.full_name",), "email": ("contact.email",)},
+        claims={"given_name": "identity.given_name", "email": "contact.email", "birthdate": "identity.birth_date"},
+        bundles={item: item.split(".")[0] for item in ("identity.given_name", "contact.email", "identity.birth_date")},
+    )
 
 
 def use(use_id: str, client_id: str) -> IntendedUse:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from consent import intended_use, request
 from consent.errors import ConsentError, OverAsked, UnknownUse
+from consent.request import Narrowing
 from keys import canonical
 
 USE = "use:norr.childcare-allowance"
@@ -102,6 +103,47 @@ def test_never_more_than_registered_whatever_is_sent(uses, scopes):
         assert use.client_id == CLIENT
         assert set(found.item_ids) <= set(use.item_ids)
         assert found.required <= {item.id for item in use.items if item.required}
+
+
+@pytest.mark.parametrize(
+    ("by", "items", "required"),
+    [
+        (Narrowing(items={"contact.email": None}), ("contact.email",), set()),
+        (Narrowing(items={"contact.email": False, "identity.given_name": True}), ("identity.given_name", "contact.email"), {"identity.given_name"}),
+        (Narrowing(items={"identity.given_name": False}), ("identity.given_name",), set()),
+        (Narrowing(bundles=("contact",)), ("contact.iban", "contact.email"), set()),
+        (Narrowing(use_id="norr.childcare-allowance", version=3, items={"contact.iban": None}), ("contact.iban",), set()),
+    ],
+)  # fmt: skip
+def test_further_spellings_narrow(uses, by, items, required):
+    """RFC 9396 §2."""
+    found = request.normalise([USE], uses, CLIENT, [by])
+    assert (found.item_ids, found.required, found.kind) == (items, required, "ongoing")
+
+
+@pytest.mark.parametrize(
+    ("by", "named"),
+    [
+        ([Narrowing(items={"contact.phone": None})], "contact.phone"),
+        ([Narrowing(items={"contact.email": True})], "contact.email"),
+        ([Narrowing(items={"identity.given_name": None}), Narrowing(items={"contact.email": None})], "contact.email"),
+        ([Narrowing(items={"contact.email": None}, bundles=("identity",))], "contact.email"),
+        ([Narrowing(items={"identity.given_name": False}), Narrowing(items={"identity.given_name": True})], "identity.given_name"),
+        ([Narrowing(bundles=("driving",))], "driving"),
+        ([Narrowing(version=2)], "version 3"),
+        ([Narrowing(kind="once"), Narrowing(kind="ongoing")], "one time"),
+    ],
+)  # fmt: skip
+def test_a_further_spelling_never_widens(uses, by, named):
+    """RFC 9396 §5: the refusal names what was too much."""
+    with pytest.raises(OverAsked) as refused:
+        request.normalise([USE], uses, CLIENT, by)
+    assert named in refused.value.description
+
+
+def test_once_under_an_ongoing_use(uses):
+    found = request.normalise([USE], uses, CLIENT, [Narrowing(kind="once", form_ref="f-1")])
+    assert (found.kind, found.form_ref) == ("once", "f-1")
 
 
 def test_kept_and_read_again(asked):

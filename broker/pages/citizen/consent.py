@@ -229,7 +229,7 @@ def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:
             "rows": [_row(facts, receipt, item.id, required=item.required) for item in _asked(facts)],
             "shown": shown(facts),
             "differences": list(facts.differences),
-            "durations": visit.periods() if visit.use.kind == "ongoing" else None,
+            "durations": visit.periods() if visit.journey.request.data.kind == "ongoing" else None,
             "error": facts.error,
         },
         form_action=visit.agency_origin,

@@ -62,7 +62,7 @@ async def gather(request: Request) -> Decided | Answer:
 
 def _days(visit: Visit, chosen: str | None) -> int | None:
     """Read the chosen period: one of those offered, the shortest when none was chosen."""
-    if visit.use.kind == "once":
+    if visit.journey.request.data.kind == "once":
         return None
     offered = {str(days): days for days in visit.use.durations}
     if chosen is not None and chosen not in offered:
@@ -102,11 +102,11 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
 
 
 def _given(tx: Tx, facts: Decided, permission_id: str, now: int, valid_to: int) -> Entry:
-    visit, shared = facts.screen.visit, facts.shared
+    visit, shared, asked = facts.screen.visit, facts.shared, facts.screen.visit.journey.request.data
     if shared is None:
         raise ValueError("nothing was shared")
     lookup = permission.lookup(facts.screen.stream.key, visit.use.client_id, visit.use.id)
-    earlier = permission.find_live(tx, lookup, now)
+    earlier = permission.find_live(tx, lookup, now) if asked.kind == "ongoing" else None
     who: dict[str, Any] = {} if earlier is None else {"supersedes": earlier.permission_id}
     return ledger_entry.permission_given(
         facts.screen.stream,
@@ -114,7 +114,7 @@ def _given(tx: Tx, facts: Decided, permission_id: str, now: int, valid_to: int) 
         party=visit.use.client_id,
         purpose=visit.use.purpose_id,
         permission=permission_id,
-        kind=visit.use.kind,
+        kind=asked.kind,
         mode=visit.use.mode,
         granted=shared.given,
         decisions=shared.decisions,

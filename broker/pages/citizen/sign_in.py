@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from broker import needs, throttle
 from broker.answers import Answer, Page, Redirect
-from broker.authorization import pushed
+from broker.authorization import hints, pushed
 from broker.database import Tx
 from broker.errors import Wire
 from broker.pages.citizen import known_browser
@@ -28,12 +28,16 @@ ACCOUNT = Limit(hourly=30, burst=10)
 
 @dataclass(frozen=True)
 class Entrance:
-    """Where somebody signs in: on their own, or on the way to a service (`public_id` of its pushed request)."""
+    """Where somebody signs in: on their own, or on the way to a service (`public_id` of its pushed request).
+
+    `username` is what the service believes they are called here (OpenID Connect Core §3.1.2.1 `login_hint`).
+    """
 
     wired: needs.Parts
     visitor: needs.Visitor
     public_id: str | None
     service: dict[str, Any] | None
+    username: str = ""
 
     def path(self, page: str) -> str:
         """The path of `sign-in` or `code` here."""
@@ -68,7 +72,8 @@ def enter(request: Request) -> Entrance:
     if claimed is None:
         raise Wire("invalid_request_uri", "the request is unknown, used or too old")
     use = wired.uses.version(claimed.request.data.use_id, claimed.request.data.version)
-    return Entrance(wired, visitor, public_id, intended_use.describe(use, visitor.language))
+    login = hints.of(claimed.request, wired.roots.ring("cookie")).login
+    return Entrance(wired, visitor, public_id, intended_use.describe(use, visitor.language), login or "")
 
 
 async def gather(request: Request) -> Entrance:
@@ -81,7 +86,7 @@ def act(entrance: Entrance, _now: int) -> Answer:
     live = entrance.visitor.session
     if entrance.public_id is None and live is not None and live.state == "full":
         return Redirect("/account")
-    return form_page(entrance)
+    return form_page(entrance, username=entrance.username)
 
 
 def form_page(entrance: Entrance, *, username: str = "", error: str | None = None, status: int = 200) -> Page:

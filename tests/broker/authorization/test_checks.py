@@ -1,18 +1,27 @@
 """The checks of a pushed request: what is refused, with which code, and what comes out."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from broker import errors
-from broker.authorization import checks, request
+from broker.authorization import checks, hints, request
 from broker.authorization.checks import At
 from broker.authorization.request import Unchecked
 from broker.clients.metadata import ClientMetadata
 from consent.intended_use import Uses
+from keys.keyring import RootKeyring
 from tests.broker.relying import CALLBACK, CHALLENGE, ISSUER, Key, client, parameters
 
 KEY = Key()
+
+
+def detail(**members: Any) -> str:
+    return json.dumps([{"type": ISSUER + "/rar/prefill/v1", **members}])
+
+
 GOOD: dict[str, str] = {
     "client_id": "rp",
     "response_type": "code",
@@ -57,6 +66,47 @@ def test_what_the_client_registered_stands_in(uses: Uses) -> None:
     assert (checked.max_age, checked.acr_values) == (60, ("http://eidas.europa.eu/LoA/high",))
 
 
+def test_every_spelling_is_one_request(uses: Uses) -> None:
+    """RFC 9396 §2, OpenID Connect Core §5.5: scope, details and claims ask for the same, each narrowing."""
+    items = [{"id": "identity.given_name"}]
+    spellings: list[dict[str, str]] = [
+        {"scope": "openid use:town.permit identity.given_name"},
+        {"scope": "openid", "authorization_details": detail(intended_use="town.permit", items=items)},
+        {"authorization_details": detail(datatypes=["identity"], version=1, actions=["read"], locations=[ISSUER])},
+        {"claims": '{"userinfo":{"given_name":{"essential":true},"unknown":null}}'},
+        {
+            "claims": '{"id_token":{"verified_claims":{"verification":{"trust_framework":null},"claims":{"given_name":null}}}}'
+        },
+        {
+            "claims": '{"userinfo":{"identity.given_name":null}}',
+            "authorization_details": detail(access={"kind": "once"}),
+        },
+    ]
+    found = [checks.check(unchecked(uses, one), At.PUSH).data for one in spellings]
+    assert set(found) == {found[0]}
+    assert found[0].item_ids == ("identity.given_name",)
+    assert found[0].required == {"identity.given_name"}
+
+
+def test_what_is_kept_of_claims_holds_no_value(uses: Uses) -> None:
+    said = {"userinfo": {"given_name": {"value": "Maria", "essential": True}}, "id_token": {"sub": {"value": "s-u-b"}}}
+    ring = RootKeyring.generate().ring("cookie")
+    asked = replace(unchecked(uses, {"claims": json.dumps(said), "login_hint": "maria@example"}), ring=ring)
+    checked = checks.check(asked, At.PUSH)
+    assert checked.claims is not None
+    assert json.loads(checked.claims) == {"userinfo": {"given_name": {"essential": True}}, "id_token": {"sub": None}}
+    assert not [word for word in ("Maria", "s-u-b", "maria@") if word in checked.to_json()]
+    assert hints.of(checked, ring) == hints.Hint("maria@example", "s-u-b")
+    assert request.from_json(checked.to_json()) == checked
+
+
+def test_a_level_that_must_be_reached(uses: Uses) -> None:
+    """OpenID Connect Core §5.5.1.1: the claim takes the place of `acr_values`."""
+    claims = '{"id_token":{"acr":{"essential":true,"values":["b","c"]},"auth_time":{"essential":true}}}'
+    checked = checks.check(unchecked(uses, {"claims": claims, "acr_values": "a"}), At.PUSH)
+    assert (checked.acr_values, checked.acr_essential, checked.auth_time) == (("b", "c"), True, True)
+
+
 def test_a_narrower_request(uses: Uses) -> None:
     checked = checks.check(unchecked(uses, {"scope": "openid use:town.permit identity.given_name"}), At.PUSH)
     assert checked.data.item_ids == ("identity.given_name",)
@@ -88,7 +138,15 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("wire §5.3 two uses",                {"scope": "openid use:town.permit use:other.permit"},   "invalid_scope"),
     ("RFC 9396 §5 over-asking",           {"scope": "openid use:town.permit identity.sex"},       "invalid_authorization_details"),
     ("RFC 9396 §5 details",               {"authorization_details": "[]"},                        "invalid_authorization_details"),
-    ("OIDC Core §5.5 claims",             {"claims": "{}"},                                       "invalid_request"),
+    ("RFC 9396 §5 over-asking",           {"authorization_details": detail(items=[{"id": "identity.birth_date"}])}, "invalid_authorization_details"),
+    ("RFC 9396 §2 another's use",         {"authorization_details": detail(intended_use="other.permit")}, "invalid_scope"),
+    ("OIDC Core §5.5 claims",             {"claims": "[]"},                                       "invalid_request"),
+    ("OIDC Core §5.5 over-asking",        {"claims": '{"userinfo":{"birthdate":null}}'},          "invalid_authorization_details"),
+    ("OIDC Core §5.5.1 essential",        {"claims": '{"id_token":{"email":{"essential":true}}}'}, "invalid_authorization_details"),
+    ("RFC 9396 §2 wider than details",    {"claims": '{"userinfo":{"email":null}}', "authorization_details": detail(items=[{"id": "identity.given_name"}])}, "invalid_authorization_details"),
+    ("OIDC Core §3.1.2.1 login_hint",     {"login_hint": "x" * 257},                              "invalid_request"),
+    ("OIDC Core §3.1.2.1 id_token_hint",  {"id_token_hint": "a.b.c"},                             "invalid_request"),
+    ("OIDC Core §5.2 claims_locales",     {"claims_locales": "en " * 2000},                       "invalid_request"),
     ("RFC 6749 A.5 long state",           {"state": "s" * 513},                                   "invalid_request"),
     ("RFC 6749 A.5 state characters",     {"state": "a\nb"},                                      "invalid_request"),
     ("OIDC Core §3.1.2.1 long nonce",     {"nonce": "n" * 513},                                   "invalid_request"),

@@ -1,0 +1,73 @@
+"""Hints about who the person is: `login_hint`, `id_token_hint`, a `sub` asked for (OpenID Connect Core §3.1.2.1, §5.5.1).
+
+They speak about a person: they wait sealed, and are forgotten when the person has signed in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+from broker.authorization.request import AuthorizationRequest, Unchecked
+from keys import base64url, canonical, jws
+from keys import errors as keys_errors
+from keys.keyring import SealingRing
+
+MAX_LOGIN = 256  # characters
+
+
+@dataclass(frozen=True)
+class Hint:
+    """`login`: what to write into the sign-in form; `subject`: the one person it must be, as the client knows them."""
+
+    login: str | None = field(default=None, repr=False)
+    subject: str | None = None
+
+
+def read(asked: Unchecked) -> str | None:
+    """Return the hints of a request, sealed; None without any.
+
+    Raises `ValueError` for one that is too long, for an ID token that is not ours or another client's, and for two that name
+    different people. An ID token that has expired still names its person (Core §3.1.2.1).
+    """
+    login = asked.parameters.get("login_hint")
+    if login is not None and len(login) > MAX_LOGIN:
+        raise ValueError(f"login_hint has at most {MAX_LOGIN} characters")
+    people = {one for one in (asked.claims.subject, _of_token(asked)) if one is not None}
+    if len(people) > 1:
+        raise ValueError("id_token_hint and claims name different people")
+    shown = login if login is not None and login.isprintable() else None
+    found = Hint(shown, next(iter(people), None))
+    if found == Hint() or asked.ring is None:
+        return None
+    return base64url.encode(asked.ring.seal(canonical.dumps(asdict(found)), _belongs(asked.client.client_id)))
+
+
+def of(request: AuthorizationRequest, ring: SealingRing) -> Hint:
+    """Open the hints of a stored request."""
+    if request.hint is None:
+        return Hint()
+    return Hint(**canonical.loads(ring.open(base64url.decode(request.hint), _belongs(request.client_id))))
+
+
+def _of_token(asked: Unchecked) -> str | None:
+    token = asked.parameters.get("id_token_hint")
+    if token is None:
+        return None
+    if asked.keyring is None:
+        raise ValueError("id_token_hint is not read here")
+    try:
+        claims = jws.verify(
+            jws.ID_TOKEN_HINT,
+            token,
+            keys=asked.keyring.verification_keys("token"),
+            issuer=asked.issuer,
+            audience=asked.client.client_id,
+            now=asked.now,
+        )
+    except keys_errors.KeysError as refused:
+        raise ValueError("id_token_hint is not an ID token of this server for this client") from refused
+    return str(claims["sub"])
+
+
+def _belongs(client_id: str) -> bytes:
+    return b"semel/hint/v1\x00" + client_id.encode()
