@@ -108,7 +108,6 @@ journey = Table(
     Column("language", Text, nullable=False),
     Column("permission_id", Text, index=True),
     Column("family", Text),
-    Column("auth_time", Integer64, nullable=False),
     Column("acr", Text, nullable=False),
     Column("previewed_entry", Text),
     Column("expires", Integer64, nullable=False),

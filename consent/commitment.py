@@ -90,6 +90,11 @@ def tag_of(key: bytes, origin: str, n: int) -> bytes:
     return _mac(key, b"semel/tag/v1\x00" + hashlib.sha256(origin.encode()).digest() + n.to_bytes(8, "big"))
 
 
+def counter_of(key: bytes) -> str:
+    """Return the name under which a stream's entries are counted: only its key says whose they are."""
+    return base64url.encode(_mac(key, b"semel/counter/v1"))
+
+
 def receipt_mac(key: bytes, origin: str, client_id: str) -> bytes:
     """Return what lets the person, who holds the ledger key, recognise an agency's receipt as one of theirs."""
     return _mac(key, b"semel/receipt/v1\x00" + hashlib.sha256(origin.encode()).digest() + client_id.encode())

@@ -33,7 +33,11 @@ class Event:
 
 def count(tx: Connection, line: Stream, *, log_id: int = ledger.LOG_ID) -> int:
     """Return how many entries the stream has in this generation."""
-    where = stream.c.stream_id == line.stream_id, stream.c.generation == line.generation, stream.c.log_id == log_id
+    where = (
+        stream.c.stream_id == commitment.counter_of(line.key),
+        stream.c.generation == line.generation,
+        stream.c.log_id == log_id,
+    )
     return tx.execute(select(stream.c.next_n).where(*where)).scalar_one_or_none() or 0
 
 
@@ -55,9 +59,7 @@ def read(
     return events
 
 
-def newest(
-    tx: Connection, line: Stream, fits: Callable[[Event], bool], *, log_id: int = ledger.LOG_ID
-) -> Event | None:
+def newest(tx: Connection, line: Stream, fits: Callable[[Event], bool], *, log_id: int = ledger.LOG_ID) -> Event | None:
     """Return a stream's newest entry that fits, however much came after it; None when there is none. Raises as `read`."""
     before: int | None = None
     while before != 0:

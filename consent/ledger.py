@@ -174,7 +174,7 @@ class Batch:
         self._events.append(None)
 
     def _add_event(self, entry: Entry, seq: int) -> None:
-        log, line = self._start, (entry.stream.stream_id, entry.stream.generation)
+        log, line = self._start, (commitment.counter_of(entry.stream.key), entry.stream.generation)
         n = self._counters[line] if line in self._counters else self._next_n(*line)
         sealed = commitment.seal(entry, n, log.origin, self._ts)
         items = entry.private.get("items") or entry.body.get("items") or {}
@@ -216,7 +216,7 @@ class Batch:
         """Forget every entry after the first `length`: their change was rolled back."""
         for event in self._events[length:]:
             if event is not None:
-                self._counters[event[0].stream.stream_id, event[0].stream.generation] -= 1
+                self._counters[commitment.counter_of(event[0].stream.key), event[0].stream.generation] -= 1
         del self._events[length:], self._appended[length:]
 
     def write(self) -> Head:

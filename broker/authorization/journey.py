@@ -43,7 +43,6 @@ class Journey:
     language: str
     permission_id: str | None
     family: str | None
-    auth_time: int
     acr: str
     previewed_entry: str | None
     handle_public: bytes
@@ -77,6 +76,11 @@ def code(handle: bytes, journey_id: str) -> str:
     made = hmac.digest(handle, b"semel/code/v1" + journey_id.encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
 
+def binding(handle: bytes, session: Session) -> bytes:
+    """Name the session a journey belongs to so that only who holds its handle can: no row leads from a person to an agency."""
+    return hmac.digest(handle, b"semel/journey-session/v1" + session.id_hash, hashlib.sha256)
+
+
 
 def begin(
     tx: Tx,
@@ -98,7 +102,7 @@ def begin(
         make(table)
         .values(
             journey_id=journey_id,
-            session=session.id_hash,
+            session=binding(handle, session),
             client_id=request.client_id,
             request=request.to_json(),
             state="open",
@@ -107,7 +111,6 @@ def begin(
             code_public=sealing.public_of(secret.encode()),
             language=language,
             family=opaque.token(),
-            auth_time=session.auth_time,
             acr=session.acr,
             expires=expires,
         )

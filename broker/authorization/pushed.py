@@ -8,7 +8,7 @@ from broker.answers import Refusal
 from broker.authorization.request import AuthorizationRequest, from_json
 from broker.database import Tx
 from broker.tables import pushed_request
-from keys import opaque
+from keys import base64url, opaque
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 LIFETIME = 60  # seconds until it must have been opened
@@ -26,6 +26,16 @@ class PushedRequest:
     pushed_at: int
 
 
+def public_id(request_uri: str) -> str:
+    """Return the id under which a request's pages live: made from its `request_uri`, which it does not give away."""
+    return base64url.encode(opaque.digest("semel/pushed/v1\x00" + request_uri))[:22]
+
+
+def _bound(browser_hash: bytes, public_id: str) -> bytes:
+    """Name a browser within one request: two requests of one browser have nothing equal, so no agency's row joins another's."""
+    return opaque.digest(browser_hash + public_id.encode())
+
+
 def new_uri() -> str:
     """Return a new `request_uri`: 256 random bits."""
     return PREFIX + opaque.token()
@@ -36,7 +46,7 @@ def store(tx: Tx, request: AuthorizationRequest, request_uri: str, now: int, *, 
     tx.execute(
         insert(pushed_request).values(
             id_hash=opaque.digest(request_uri),
-            tx=opaque.token()[:22],
+            tx=public_id(request_uri),
             client_id=request.client_id,
             request=request.to_json(),
             pushed=now,
@@ -52,16 +62,16 @@ def claim(tx: Tx, request_uri: str, client_id: str, browser_hash: bytes, now: in
     The first opening must come in time and claims it; the same browser may open it again until it is closed. Any other
     browser or client, a late first opening, and an unknown URI are refused alike.
     """
-    row = pushed_request.c
+    row, browser = pushed_request.c, _bound(browser_hash, public_id(request_uri))
     claimed = tx.execute(
         update(pushed_request)
         .where(
             row.id_hash == opaque.digest(request_uri),
             row.client_id == client_id,
             row.closed == 0,
-            or_(and_(row.browser.is_(None), row.expires > now), row.browser == browser_hash),
+            or_(and_(row.browser.is_(None), row.expires > now), row.browser == browser),
         )
-        .values(browser=browser_hash)
+        .values(browser=browser)
         .returning(row.tx, row.request, row.pushed)
     ).one_or_none()
     if claimed is None:
@@ -69,15 +79,14 @@ def claim(tx: Tx, request_uri: str, client_id: str, browser_hash: bytes, now: in
     return PushedRequest(claimed.tx, from_json(claimed.request), claimed.pushed)
 
 
-def find(tx: Tx, public_id: str, browser_hash: bytes) -> PushedRequest | None:
+def find(tx: Tx, name: str, browser_hash: bytes) -> PushedRequest | None:
     """Return the open request behind `/i/{tx}/…` when this browser claimed it."""
     row = pushed_request.c
-    found = tx.execute(
-        select(row.tx, row.request, row.pushed).where(row.tx == public_id, row.browser == browser_hash, row.closed == 0)
-    ).one_or_none()
+    mine = row.tx == name, row.browser == _bound(browser_hash, name), row.closed == 0
+    found = tx.execute(select(row.tx, row.request, row.pushed).where(*mine)).one_or_none()
     return None if found is None else PushedRequest(found.tx, from_json(found.request), found.pushed)
 
 
-def close(tx: Tx, public_id: str) -> None:
+def close(tx: Tx, name: str) -> None:
     """End a request: a code was issued or the journey ended; it cannot be opened again."""
-    tx.execute(update(pushed_request).where(pushed_request.c.tx == public_id).values(closed=1))
+    tx.execute(update(pushed_request).where(pushed_request.c.tx == name).values(closed=1))

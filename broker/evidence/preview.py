@@ -17,6 +17,7 @@ from broker.database import Tx
 from broker.evidence.source import Found
 from broker.tables import sealed_for, sealed_row
 from consent import release
+from keys import canonical, sealing
 from keys import errors as keys_errors
 from keys import sealing
 from keys.vault import Vault
@@ -27,6 +28,7 @@ class Held:
     """An opened row: whose it is, the values (still sealed against being read), and whether they were released."""
 
     row_id: str
+    auth_time: int
     person_id: str
     found: Mapping[str, Found]
     released: bool
@@ -39,6 +41,7 @@ def hold(
     vault: Vault,
     *,
     row_id: str,
+    auth_time: int,
     person_id: str,
     found: Mapping[str, Found],
     publics: Iterable[bytes],
@@ -51,7 +54,7 @@ def hold(
     tx.execute(
         insert(sealed_row).values(
             row_id=row_id,
-            person=sealing.encrypt(row_key, person_id.encode(), row_id.encode()),
+            person=sealing.encrypt(row_key, canonical.dumps([person_id, auth_time]), row_id.encode()),
             found=release.pack(found, row_key),
             day=day.isoformat(),
             expires=expires,
@@ -82,9 +85,9 @@ def open_(tx: Tx, vault: Vault, handle: bytes, now: int) -> Held | None:
         row_key = sealing.open_with(handle, vault.preview_key(day), row.box)
     except keys_errors.KeysError:
         return None
-    person_id = sealing.decrypt(row_key, row.person, row.row_id.encode()).decode()
+    person_id, auth_time = canonical.loads(sealing.decrypt(row_key, row.person, row.row_id.encode()))
     found = release.unpack(row.found, row_key, Found)
-    return Held(row.row_id, person_id, found, bool(row.released), row_key, day)
+    return Held(row.row_id, person_id, auth_time, found, bool(row.released), row_key, day)
 
 
 def reseal(tx: Tx, vault: Vault, held: Held, public: bytes, *, expires: int) -> None:

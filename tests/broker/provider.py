@@ -203,6 +203,7 @@ def _share(provider: Provider, tx: Any, request: AuthorizationRequest, acr: str)
         parts.vault,
         row_id=journey_id,
         person_id=person_id,
+        auth_time=now,
         found={},
         publics=[sealing.public_of(handle), sealing.public_of(code.encode())],
         now=now,

@@ -248,7 +248,6 @@ def _tables() -> None:
         sa.Column("language", sa.Text(), nullable=False),
         sa.Column("permission_id", sa.Text(), nullable=True),
         sa.Column("family", sa.Text(), nullable=True),
-        sa.Column("auth_time", INTEGER64, nullable=False),
         sa.Column("acr", sa.Text(), nullable=False),
         sa.Column("previewed_entry", sa.Text(), nullable=True),
         sa.Column("expires", INTEGER64, nullable=False),

@@ -84,7 +84,7 @@ def load(request: Request) -> Visit:
         raise needs.Stop(Page("already.html", {"outcome": "expired", "service": service}, status=410))
     if seen.session is None:
         raise needs.Stop(Redirect("/sign-in"))
-    if not hmac.compare_digest(seen.session.id_hash, found.session) or seen.session.state != "full":
+    if not hmac.compare_digest(journey.binding(handle, seen.session), found.session) or seen.session.state != "full":
         raise needs.Stop(Page("already.html", {"outcome": "other_browser"}, status=403))
     return Visit(wired, seen, seen.session, found, handle, use, now)
 

@@ -57,6 +57,21 @@ def test_the_first_browser_has_it_also_after_the_minute(
         assert pushed.find(tx, first.tx, OTHER) is None
 
 
+def test_two_requests_of_one_browser_have_nothing_equal(
+    database: Database, uri: str, asked: AuthorizationRequest, now: int
+) -> None:
+    """protocol §2: whoever reads the rows cannot tell that one browser went to two agencies."""
+    other = pushed.new_uri()
+    with database.write() as tx:
+        pushed.store(tx, asked, other, now)
+    assert claim(database, uri, now)
+    assert claim(database, other, now)
+    with database.read() as tx:
+        first, second = tx.execute(pushed_request.select()).all()
+    assert first.browser != second.browser
+    assert BROWSER not in {first.browser, second.browser}
+
+
 @pytest.mark.parametrize(
     ("browser", "client", "minutes", "claimed"),
     [
