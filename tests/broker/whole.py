@@ -20,11 +20,12 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
+from sqlalchemy import insert, select
 from starlette.testclient import TestClient
 
 from broker import installation
 from broker.app import create_app
-from broker.database import Database
+from broker.database import Database, Tx
 from broker.evidence.registers import Registers
 from broker.people import people
 from broker.people.people import Enrolment, Profile
@@ -35,6 +36,7 @@ from consent.history import Event
 from examples import holder
 from keys import vault
 from keys.keyring import RootKeyring
+from keys.tables import signing_key
 from tests.actors import Agency, Citizen, Secrets, Walker, b64
 from tests.broker.issuing import Register
 
@@ -45,6 +47,8 @@ NUMBER = "010190-1234"
 PASSWORD = "correct horse battery staple"
 DIGEST = password.digest(PASSWORD)
 SECRET = one_time_code.new_secret()
+ROOTS = RootKeyring.generate()
+KEYS: list[dict[str, Any]] = []  # the rows of the signing keys, made once: an RSA key takes half a second
 AGENCIES = {"norr-childcare": "norr.childcare-allowance", "norr-planning": "norr.building-permit"}
 CHILD = {"given_name": "Ada", "family_name": "O'Møller", "birth_date": "2019-02-03", "custody": "joint"}
 POPULATION = {
@@ -116,6 +120,10 @@ class Whole:
         self._leads = [lead]
         for client in self._clients:
             client.portal = lead.portal
+
+    def trust(self, *addresses: str) -> None:
+        """Believe what these proxies forward."""
+        self.parts = self.app.state.parts = replace(self.parts, trusted_proxies=addresses)
 
     def stop(self) -> None:
         self._running.close()
@@ -215,6 +223,15 @@ def _public_jwk(path: Path) -> dict[str, str]:
     return {**members, "kid": b64(hashlib.sha256(canonical).digest()), "alg": "ES256", "use": "sig"}
 
 
+def first_keys(tx: Tx, now: int) -> None:
+    """Make the signing keys as `semel init` does, or put those in again that were made before."""
+    if KEYS:
+        tx.execute(insert(signing_key), [{**row, "created": now, "staged": now} for row in KEYS])
+        return
+    installation._first_keys(tx, ROOTS, now)
+    KEYS.extend(dict(row) for row in tx.execute(select(signing_key)).mappings())
+
+
 @contextmanager
 def running(database: Database, url: str, folder: Path, now: int, **changed: Any) -> Iterator[Whole]:
     """A broker on an empty database with every table, one person `maria`, and time standing at `now`."""
@@ -226,14 +243,13 @@ def running(database: Database, url: str, folder: Path, now: int, **changed: Any
         "data_dir": folder / "data",
         "config_dir": folder / "declared",
         "database_url": url,
-        "key_encryption_key": RootKeyring.generate().text(),
+        "key_encryption_key": ROOTS.text(),
         "checkpoint_seconds": 3600,
     }
     settings = Settings(**{**members, **changed})
     settings.data_dir.mkdir(mode=0o700)
-    roots = RootKeyring.parse(settings.root_keyring_text())
     with database.write() as tx:
-        installation._first_keys(tx, roots, now)
+        first_keys(tx, now)
         vault.Vault(settings.person_keys).create_stream(tx, vault.OPERATOR_STREAM, now)
         ledger.create(tx, ledger.LOG_ID, settings.ledger_origin, now)
     registers = {
