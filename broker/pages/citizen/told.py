@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ class Voice:
             "domain": service["domain"],
             "title": service["title"],
             "purpose": purpose,
-            "items": [self.label(item) for item in one.items],
+            "items": self._labels(one.purpose, one.items),
             "kind": one.kind,
             "state": state,
             "valid_from": one.valid_from,
@@ -52,7 +53,18 @@ class Voice:
         if event.permission:
             told["href"] = f"/account/sharing/{event.permission}"
         items = event.private.get("items") or event.body.get("items") or {}
-        return told | {"items": [self.label(item) for item, status in items.items() if status not in KEPT_BACK]}
+        named = [item for item, status in items.items() if status not in KEPT_BACK]
+        return told | {"items": self._labels(event.purpose or "", named)}
+
+    def _labels(self, purpose: str, items: Iterable[str]) -> list[str]:
+        """Name items in the order in which the person read them when they were asked."""
+        try:
+            order = self.uses.by_purpose(purpose).item_ids
+        except ConsentError:
+            order = ()
+        return [
+            self.label(item) for item in sorted(items, key=lambda one: (one not in order, (*order, one).index(one)))
+        ]
 
     def label(self, item: str) -> str:
         """Name an item for people."""
