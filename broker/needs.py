@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any, cast
 
@@ -225,10 +226,19 @@ def language(request: Request) -> str:
 
 
 def client_address(request: Request) -> str:
-    """The caller's address, for throttling only; a forwarded header counts only from a trusted proxy."""
+    """The caller's address, for throttling only; a forwarded header counts only from a trusted proxy.
+
+    Of IPv6 the network of 64 bits: one household has as many addresses in it as it likes.
+    """
     direct = request.client.host if request.client else ""
-    wired = parts(request)
-    if direct in wired.trusted_proxies:
-        forwarded = request.headers.get("x-forwarded-for", "").rsplit(",", 1)[-1].strip()
-        return forwarded or direct
-    return direct
+    if (
+        direct in parts(request).trusted_proxies
+    ):  # the last line's last word is the proxy's own; what precedes came from outside
+        direct = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip() or direct
+    try:
+        address = ip_address(direct)
+    except ValueError:
+        return direct
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((int(address), 64), strict=False))

@@ -92,6 +92,11 @@ ADDRESSES = [
     ("192.0.2.7",   ("192.0.2.7",),             "",                             "192.0.2.7"),
     ("192.0.2.7",   ("192.0.2.7",),             "198.51.100.1, ",               "192.0.2.7"),
     ("",            (),                         "198.51.100.1",                 ""),
+    ("2001:db8::7", (),                         "",                             "2001:db8::/64"),  # a household has 2^64 of them
+    ("2001:db8::9:1", (),                       "",                             "2001:db8::/64"),
+    ("::ffff:192.0.2.7", (),                    "",                             "192.0.2.7"),
+    ("192.0.2.7",   ("192.0.2.7",),             "2001:db8:0:1::7",              "2001:db8:0:1::/64"),
+    ("192.0.2.7",   ("192.0.2.7",),             "unknown",                      "unknown"),
 ]
 # fmt: on
 
@@ -102,6 +107,15 @@ def test_the_address_of_a_caller(
 ) -> None:
     whole.trust(*trusted)
     assert needs.client_address(asked(whole, address=direct, x_forwarded_for=forwarded)) == believed
+
+
+def test_a_proxy_that_adds_a_line_of_its_own_is_believed_not_the_stranger(whole: Whole) -> None:
+    """RFC 9110 §5.3: two lines are one list; some proxies append a line instead of a word."""
+    whole.trust("192.0.2.7")
+    request = asked(whole, address="192.0.2.7")
+    lines = [(b"x-forwarded-for", b"10.0.0.1"), (b"x-forwarded-for", b"198.51.100.1")]
+    request.scope["headers"] = [*request.scope["headers"], *lines]
+    assert needs.client_address(Request(request.scope)) == "198.51.100.1"
 
 
 def test_a_browser_is_known_by_a_cookie_of_256_bits(whole: Whole) -> None:

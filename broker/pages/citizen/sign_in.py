@@ -21,9 +21,11 @@ from broker.people.people import Person
 from broker.sign_in import acr, password, session
 from broker.throttle import Limit
 from consent import intended_use
+from keys import opaque
 
 ADDRESS = Limit(hourly=600, burst=100)
 ACCOUNT = Limit(hourly=30, burst=10)
+FROM = Limit(hourly=12, burst=5)  # a name from one address: a single stranger cannot use up the name's own limit
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Attempt:
     username: str
     person: Person | None
     renewed: str | None
-    bucket: tuple[str, bytes]
+    buckets: tuple[tuple[str, bytes], ...]
 
 
 def enter(request: Request) -> Entrance:
@@ -110,7 +112,12 @@ async def gather_password(request: Request) -> Attempt | Answer:
     with entrance.wired.database.write() as tx:
         person = people.by_username(tx, roots, username)
         bucket = known_browser.bucket(request, "sign-in", person.person_id if person else "", name)
-        wait = throttle.allow(tx, "sign-in-address", address, ADDRESS, now) or throttle.allow(tx, *bucket, ACCOUNT, now)
+        here = ("sign-in-from", opaque.digest(address + bucket[1]))
+        wait = (
+            throttle.allow(tx, "sign-in-address", address, ADDRESS, now)
+            or throttle.allow(tx, *here, FROM, now)
+            or throttle.allow(tx, *bucket, ACCOUNT, now)
+        )
     if wait is not None:
         return known_browser.too_many(form_page(entrance, username=username, error="too_many"), wait)
     stored = person.password_hash if person is not None and not person.disabled else None
@@ -118,7 +125,7 @@ async def gather_password(request: Request) -> Attempt | Answer:
         verdict = await password.verify(stored, secret, roots.ring("pepper"))
     except password.Busy as problem:
         raise Wire("temporarily_unavailable", "busy; try again", status=503, headers={"Retry-After": "1"}) from problem
-    return Attempt(entrance, username, person if verdict.fits else None, verdict.renewed, bucket)
+    return Attempt(entrance, username, person if verdict.fits else None, verdict.renewed, (bucket, here))
 
 
 def act_password(tx: Tx, attempt: Attempt, now: int) -> Answer:
@@ -128,7 +135,8 @@ def act_password(tx: Tx, attempt: Attempt, now: int) -> Answer:
         return form_page(entrance, username=attempt.username, error="wrong", status=403)
     if attempt.renewed is not None:
         people.renew_password(tx, person.person_id, attempt.renewed)
-    throttle.clear(tx, *attempt.bucket)
+    for bucket in attempt.buckets:
+        throttle.clear(tx, *bucket)
     if entrance.visitor.session is not None:
         session.end(tx, entrance.visitor.session)
     alone, durations = person.totp_sealed is None, entrance.wired.durations
