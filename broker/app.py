@@ -137,7 +137,8 @@ def _endpoint(row: Route) -> Callable[[Request], Any]:
             response = respond(request, await run(row, request))
         except Exception as problem:  # noqa: BLE001 - a page that cannot be written must not say why
             telemetry.failure("failed", problem, route=row.path)
-            response = Response(f"error {telemetry.correlation.get()}\n", 500, media_type="text/plain")
+            said = f"error {telemetry.correlation.get()}\n"
+            response = respond(request, Raw(said.encode(), "text/plain", 500, errors.NO_STORE))
         telemetry.log(
             "request",
             method=row.method,
