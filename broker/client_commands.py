@@ -16,7 +16,8 @@ clients = typer.Typer(no_args_is_help=True, help="The agencies' services.")
 @clients.command("list")
 def clients_list(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
     """Every client with its name and where it may be sent back to."""
-    registered = Registry.load(Settings().config_dir, Egress()).all()
+    settings = Settings()
+    registered = Registry.load(settings.config_dir, Egress(), mode=settings.mode).all()
     rows = [
         {
             "client_id": c.client_id,
@@ -32,7 +33,8 @@ def clients_list(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of t
 @clients.command("show")
 def clients_show(client_id: str, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
     """One client as it is registered (RFC 7591 names)."""
-    found = Registry.load(Settings().config_dir, Egress()).get(client_id)
+    settings = Settings()
+    found = Registry.load(settings.config_dir, Egress(), mode=settings.mode).get(client_id)
     if found is None:
         terminal.misused(f"there is no client {client_id}")
     members = {name: value for name, value in found.model_dump(mode="json").items() if value not in (None, (), [], {})}

@@ -40,6 +40,8 @@ class Purpose:
     expires: bool = True  # `exp` in the past refuses it
     brings_key: bool = False  # the header's `jwk` is the key
     audience: bool = True  # `aud` must be the one string the caller names
+    audiences: bool = False  # or a list of strings with that one among them
+    window: int | None = None  # `nbf` at most this long ago, `exp` at most this long after it
 
 
 ASYMMETRIC = frozenset({"ES256", "PS256", "EdDSA", "Ed25519"})
@@ -81,6 +83,15 @@ ID_TOKEN = Purpose(
     lifetime=3600,
 )
 ID_TOKEN_HINT = replace(ID_TOKEN, name="id-token-hint", expires=False, lifetime=None)
+REQUEST_OBJECT = Purpose(
+    "request-object",
+    ASYMMETRIC | {"RS256"},
+    frozenset({None, "jwt", "oauth-authz-req+jwt"}),
+    frozenset({"iss", "aud", "exp", "nbf", "client_id"}),
+    32_768,
+    audiences=True,
+    window=3600,
+)
 CREDENTIAL_PROOF = Purpose(
     "credential-proof",
     ASYMMETRIC,
@@ -263,8 +274,13 @@ def _check_claims(
     for name, value in expect.items():
         if name not in claims:
             raise InvalidToken(f"missing_{name}")
-        if not isinstance(claims[name], str) or claims[name] != value:
+        listed = name == "aud" and purpose.audiences and _is_list_of(claims[name], value)
+        if not listed and (not isinstance(claims[name], str) or claims[name] != value):
             raise InvalidToken(f"wrong_{name}")
+
+
+def _is_list_of(given: object, value: str) -> bool:
+    return isinstance(given, list) and all(isinstance(one, str) for one in given) and value in given
 
 
 def _check_times(purpose: Purpose, claims: Mapping[str, Any], now: int) -> None:
@@ -280,6 +296,10 @@ def _check_times(purpose: Purpose, claims: Mapping[str, Any], now: int) -> None:
         raise InvalidToken("not_yet")
     if purpose.age is not None and times["iat"] < now - purpose.age:
         raise InvalidToken("too_old")
+    if purpose.window is not None and times["nbf"] < now - purpose.window:
+        raise InvalidToken("too_old")
+    if purpose.window is not None and times["exp"] > times["nbf"] + purpose.window:
+        raise InvalidToken("too_long")
 
 
 def _json(part: str) -> dict[str, Any]:

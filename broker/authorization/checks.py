@@ -11,6 +11,7 @@ from typing import Any
 
 from broker.authorization import claims_parameter, details, hints, pkce, prompt, redirect_uri, resource
 from broker.authorization.request import AuthorizationRequest, Unchecked
+from broker.clients import profile
 from broker.errors import Wire
 from consent import request as data_request
 
@@ -42,10 +43,10 @@ def no_request_uri(asked: Unchecked) -> Members:
     return {}
 
 
-def no_request_object(asked: Unchecked) -> Members:
-    """Signed request objects and self-registration are not supported (OpenID Connect Core §6.1, §7.2.1)."""
-    if "request" in asked.parameters:
-        raise Wire("request_not_supported", "request objects are not supported")
+def signed_where_registered(asked: Unchecked) -> Members:
+    """A client that registered to sign its requests does (RFC 9101 §10.5); self-registration is not supported (Core §7.2.1)."""
+    if asked.client.require_signed_request_object and not asked.signed:
+        raise Wire("invalid_request", "this client signs its requests: request is missing")
     if "registration" in asked.parameters:
         raise Wire("registration_not_supported", "the registration parameter is not supported")
     return {}
@@ -180,6 +181,8 @@ def within_the_use(asked: Unchecked) -> Members:
     data = data_request.normalise(scope, uses, asked.client.client_id, spelled)
     if data is None:
         raise Wire("invalid_scope", "scope must name the intended use: use:<id>")
+    if not profile.may_ask_for_data(asked.client, asked.mode):
+        raise Wire("unauthorized_client", "data beyond sub needs the profile fapi2")
     return {"data": data}
 
 
@@ -192,7 +195,7 @@ A, P = At.AUTHORIZE, At.PUSH
 # fmt: off
 CHECKS: list[tuple[Check, set[At]]] = [
     (no_request_uri,          {   P}),
-    (no_request_object,       {A, P}),
+    (signed_where_registered, {A, P}),
     (client_is_who_asks,      {A, P}),
     (registered_redirect_uri, {A, P}),
     (response_type_is_code,   {A, P}),

@@ -22,7 +22,8 @@ class Unchecked:
     """What a known client asked for, nothing of it believed yet.
 
     `proof_jkt` is the thumbprint of the key whose DPoP proof came along; `issuer` and `uses` are what it is measured against,
-    `keyring` what signed an ID token that comes back as a hint, `ring` seals what it says about a person.
+    `keyring` what signed an ID token that comes back as a hint, `ring` seals what it says about a person;
+    `mode` is the installation's. `signed`: the parameters come out of a request object that was verified.
     """
 
     client: ClientMetadata
@@ -33,6 +34,8 @@ class Unchecked:
     keyring: Keyring | None = None
     ring: SealingRing | None = None
     now: int = 0
+    mode: str = "production"
+    signed: bool = False
 
     @cached_property
     def claims(self) -> ClaimsRequest:

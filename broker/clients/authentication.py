@@ -1,16 +1,17 @@
-"""Who calls the token and PAR endpoints: a client assertion, tightened (RFC 7523 §3, rfc7523bis §4, FAPI 2.0 §5.3.2.1).
+"""Who calls the endpoints of the back channel, by the one method the client registered (RFC 6749 §2.3, RFC 7523 §3, FAPI 2.0 §5.3.2.1).
 
-1. One assertion of the one type, and no second way of authenticating beside it.
-2. The client it names is known and not disabled; `client_id`, when sent, is that client.
-3. The client's own keys, its own algorithm, the signature; `iss` = `sub` = the client; `aud` = the issuer as one string;
-   `exp` at most ten minutes away.
-4. The id is to be remembered by the caller, in its act (`AuthenticatedClient.assertion_id`), until `assertion_expires`.
+1. Exactly one way of authenticating is used, and it is the registered one; `none` is what a public client registered.
+2. The client it names is known, not disabled, and keeps to its profile; `client_id`, when sent, is that client.
+3. By assertion (rfc7523bis §4): the client's own keys, its own algorithm, the signature; `iss` = `sub` = the client; `aud` =
+   the issuer as one string; `exp` at most ten minutes away. By secret: the one kept, not expired.
+4. An assertion's id is to be remembered by the caller, in its act (`AuthenticatedClient.assertion_id`).
 All failures look alike to the caller: `invalid_client`, 401.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from broker.clients import secret
 from broker.clients.key_sets import NoKeys
 from broker.clients.registry import Client, Registry
 from broker.errors import Wire
@@ -21,24 +22,35 @@ from keys.jws import Claims
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 KIND = "client_assertion"
+METHODS = ("private_key_jwt", "client_secret_basic", "client_secret_post", "none")
 MAX_JTI = 256  # characters
+MAX_SECRET = 256  # characters
 SKEW = 10  # seconds
 SECOND = 1_000_000  # microseconds
 EDDSA = frozenset({"EdDSA", "Ed25519"})
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="semel", charset="UTF-8"'}
 
 
 @dataclass(frozen=True)
 class AuthenticatedClient:
-    """A client that proved who it is; its assertion counts once, the caller spends `assertion_id` under `KIND`."""
+    """A client that said who it is in the way it registered.
+
+    An assertion counts once: the caller spends `assertion_id` under `KIND`; the other methods leave nothing to spend (None).
+    """
 
     client: Client
-    assertion_id: bytes
-    assertion_expires: int
+    assertion_id: bytes | None = None
+    assertion_expires: int = 0
 
     @property
     def client_id(self) -> str:
         """The client's id."""
         return self.client.client_id
+
+    @property
+    def confidential(self) -> bool:
+        """Whether it proved who it is; a public client only said so (RFC 6749 §2.1)."""
+        return self.client.token_endpoint_auth_method != "none"  # noqa: S105 - a method's name
 
 
 def is_attempted(parameters: Parameters, authorization: Sequence[str]) -> bool:
@@ -51,46 +63,102 @@ def is_attempted(parameters: Parameters, authorization: Sequence[str]) -> bool:
 async def authenticate(
     parameters: Parameters, authorization: Sequence[str], *, registry: Registry, issuer: str, now: int
 ) -> AuthenticatedClient:
-    """Verify the client assertion of a request; `authorization` are its `Authorization` headers, `now` in microseconds.
+    """Find out who sent a request; `authorization` are its `Authorization` headers, `now` in microseconds.
 
-    Raises `Wire` `invalid_client` (401).
+    Raises `Wire` `invalid_client` (401, with a challenge where one was answered: RFC 6749 §5.2).
     """
     try:
-        assertion = _the_only_credential(parameters, authorization)
-        client = _named(assertion, parameters, registry)
-        kid = jws.unverified_header(assertion).get("kid")
-        keys = await registry.keys_of(client, kid if isinstance(kid, str) else None, now)
-        registered = client.token_endpoint_auth_signing_alg
-        claims = jws.verify(
-            jws.CLIENT_ASSERTION,
-            assertion,
-            keys=keys,
-            issuer=client.client_id,
-            audience=issuer,
-            now=now,
-            algorithms=EDDSA if registered in EDDSA else {registered},
-            sub=client.client_id,
-        )
-        return AuthenticatedClient(client, _identity(client, claims), (int(claims["exp"]) + SKEW) * SECOND)
+        method = _attempted(parameters, authorization)
+        if method == "private_key_jwt":
+            return await _by_assertion(parameters, registry, issuer, now)
+        return _by_name(method, parameters, authorization, registry, now)
     except (keys_errors.KeysError, NoKeys, ValueError) as refused:
         why = f": {refused}" if isinstance(refused, ValueError | keys_errors.InvalidToken) else ""
-        raise Wire("invalid_client", f"client authentication failed{why}", status=401) from refused
+        headers = CHALLENGE if authorization else {}
+        raise Wire("invalid_client", f"client authentication failed{why}", status=401, headers=headers) from refused
 
 
-def _the_only_credential(parameters: Parameters, authorization: Sequence[str]) -> str:
-    if authorization or "client_secret" in parameters:
-        raise ValueError("use a client assertion and nothing else")
+def _attempted(parameters: Parameters, authorization: Sequence[str]) -> str:
+    """Which method a request uses; two at once are refused (RFC 6749 §2.3)."""
+    by_assertion = "client_assertion" in parameters or "client_assertion_type" in parameters
+    used = [
+        name
+        for name, is_used in (
+            ("client_secret_basic", bool(authorization)),
+            ("client_secret_post", "client_secret" in parameters),
+            ("private_key_jwt", by_assertion),
+        )
+        if is_used
+    ]
+    if len(used) > 1:
+        raise ValueError("use one method and nothing else")
+    return used[0] if used else "none"
+
+
+def _by_name(
+    method: str, parameters: Parameters, authorization: Sequence[str], registry: Registry, now: int
+) -> AuthenticatedClient:
+    """A client that names itself, and proves it with a secret unless it is a public one."""
+    if method == "client_secret_basic":
+        client_id, given = secret.basic(authorization)
+    else:
+        client_id, given = parameters.get("client_id", ""), parameters.get("client_secret", "")
+    client = registry.active(client_id)
+    if method != "none":
+        if len(given) > MAX_SECRET:
+            raise ValueError("unknown client or wrong secret")
+        _check_secret(client, given, now)
+    if client is None:
+        raise ValueError("unknown client or wrong secret" if method != "none" else "credentials are needed")
+    _check_method(client, method, parameters)
+    return AuthenticatedClient(client)
+
+
+def _check_secret(client: Client | None, given: str, now: int) -> None:
+    """The secret kept of this client, or one that nobody has: an unknown client takes as long."""
+    try:
+        secret.verify(given, None if client is None else client.client_secret_hash)
+    except keys_errors.Mismatch as wrong:
+        raise ValueError("unknown client or wrong secret") from wrong
+    if client is not None and 0 < client.client_secret_expires_at <= now // SECOND:
+        raise ValueError("the secret has expired")
+
+
+def _check_method(client: Client, method: str, parameters: Parameters) -> None:
+    if client.token_endpoint_auth_method != method:
+        raise ValueError("not the method this client registered")
+    if parameters.get("client_id", client.client_id) != client.client_id:
+        raise ValueError("client_id names another client")
+
+
+async def _by_assertion(parameters: Parameters, registry: Registry, issuer: str, now: int) -> AuthenticatedClient:
     if parameters.get("client_assertion_type") != TYPE or "client_assertion" not in parameters:
         raise ValueError("a client assertion is needed")
-    return parameters["client_assertion"]
+    assertion = parameters["client_assertion"]
+    client = _named(assertion, parameters, registry)
+    kid = jws.unverified_header(assertion).get("kid")
+    keys = await registry.keys_of(client, kid if isinstance(kid, str) else None, now)
+    registered = client.token_endpoint_auth_signing_alg
+    claims = jws.verify(
+        jws.CLIENT_ASSERTION,
+        assertion,
+        keys=keys,
+        issuer=client.client_id,
+        audience=issuer,
+        now=now,
+        algorithms=EDDSA if registered in EDDSA else {registered},
+        sub=client.client_id,
+    )
+    return AuthenticatedClient(client, _identity(client, claims), (int(claims["exp"]) + SKEW) * SECOND)
 
 
 def _named(assertion: str, parameters: Parameters, registry: Registry) -> Client:
     """Find the client an assertion claims to come from; whether it does, its keys will say."""
     subject = jws.unverified_claims(assertion).get("sub")
     client = registry.active(subject) if isinstance(subject, str) else None
-    if client is None or parameters.get("client_id", client.client_id) != client.client_id:
+    if client is None:
         raise ValueError("unknown client")
+    _check_method(client, "private_key_jwt", parameters)
     return client
 
 

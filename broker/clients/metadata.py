@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from broker.clients import web_address
+from broker.clients import profile as profiles
+from broker.clients import secret, web_address
+from broker.clients.profile import Profile
 
 CLIENT_ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 TAGGED = ("client_name", "client_uri", "policy_uri", "tos_uri", "logo_uri")
@@ -16,7 +18,9 @@ _LANGUAGE = re.compile(r"[a-zA-Z]{2,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
 _PLACEHOLDER = "${"
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
-SigningAlg = Literal["ES256", "PS256", "EdDSA", "Ed25519"]
+SigningAlg = Literal["ES256", "PS256", "EdDSA", "Ed25519", "RS256"]
+AuthMethod = Literal["private_key_jwt", "client_secret_basic", "client_secret_post", "none", "attest_jwt_client_auth"]
+PUBLIC_SECTOR = "PUBLIC"  # no sector and no client id is in capitals
 
 
 def _address(value: str) -> str:
@@ -52,21 +56,29 @@ class ClientMetadata(BaseModel):
     response_types: tuple[Literal["code"], ...] = ("code",)
     grant_types: tuple[Annotated[str, Field(max_length=100)], ...] = ("authorization_code",)
     scope: Annotated[str, Field(max_length=4000)] = "openid"
-    token_endpoint_auth_method: Literal["private_key_jwt"] = "private_key_jwt"  # noqa: S105  # an RFC 7591 name, no secret
+    token_endpoint_auth_method: AuthMethod = "private_key_jwt"  # noqa: S105  # an RFC 7591 name, no secret
     token_endpoint_auth_signing_alg: SigningAlg = "ES256"  # noqa: S105  # as above
-    id_token_signed_response_alg: Literal["ES256", "PS256", "EdDSA"] = "ES256"  # noqa: S105  # as above
+    id_token_signed_response_alg: Literal["ES256", "PS256", "EdDSA", "RS256"] = "ES256"  # noqa: S105  # as above
+    request_object_signing_alg: SigningAlg | None = None
+    require_signed_request_object: bool = False
+    request_uris: Annotated[tuple[Address, ...], Field(max_length=20)] = ()
+    authorization_signed_response_alg: Literal["ES256", "PS256", "EdDSA", "RS256"] | None = None
     jwks: Mapping[str, Any] | None = None
     jwks_uri: Address | None = None
-    subject_type: Literal["pairwise"] = "pairwise"
+    subject_type: Literal["pairwise", "public"] = "pairwise"
     default_acr_values: tuple[str, ...] = ()
     default_max_age: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
     require_auth_time: bool = False
-    require_pushed_authorization_requests: Literal[True] = True
-    dpop_bound_access_tokens: Literal[True] = True
+    require_pushed_authorization_requests: bool = True
+    dpop_bound_access_tokens: bool = True
+    client_secret_expires_at: Annotated[int, Field(ge=0)] = 0  # seconds since 1970; 0 means never (RFC 7591 §3.2.1)
     # ours
-    profile: Literal["fapi2"] = "fapi2"
+    profile: Profile = "fapi2"
+    client_secret_hash: Annotated[str, Field(pattern=f"^{secret.HASH.pattern}$")] | None = None
     sector: Annotated[str, Field(pattern=r"^[a-z0-9.:-]{1,253}$")] | None = None
-    serves: Annotated[tuple[Address, ...], Field(max_length=20)] = ()  # resources that are this client's own (RFC 8707 §2)
+    serves: Annotated[
+        tuple[Address, ...], Field(max_length=20)
+    ] = ()  # resources that are this client's own (RFC 8707 §2)
     calls: Annotated[tuple[Address, ...], Field(max_length=20)] = ()  # other servers' resources it may ask tokens for
     disabled: bool = False
     wordings: Mapping[str, str] = Field(default_factory=dict)
@@ -74,7 +86,10 @@ class ClientMetadata(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _gather_wordings(cls, declared: Any) -> Any:
-        """Collect `name#language` members (RFC 7591 §2.2) and turn lists into tuples; refuse unfilled placeholders."""
+        """Collect `name#language` members (RFC 7591 §2.2), turn lists into tuples, fill in what the profile implies.
+
+        Unfilled placeholders are refused.
+        """
         if not isinstance(declared, Mapping) or "wordings" in declared:
             return declared
         members: dict[str, Any] = {}
@@ -87,17 +102,21 @@ class ClientMetadata(BaseModel):
                 wordings[name] = _name(value) if base == "client_name" else _address(value)
             else:
                 members[name] = tuple(value) if isinstance(value, list) else value
-        return {**members, "wordings": wordings}
+        implied = profiles.DEFAULTS.get(str(members.get("profile", "fapi2")), {})
+        return {**implied, **members, "wordings": wordings}
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         """What must hold between members."""
-        if (self.jwks is None) == (self.jwks_uri is None):
-            raise ValueError("exactly one of jwks and jwks_uri")
+        if self.jwks is not None and self.jwks_uri is not None:
+            raise ValueError("one of jwks and jwks_uri, not both")
         if "authorization_code" in self.grant_types and not self.redirect_uris:
             raise ValueError("the authorization code grant needs redirect_uris")
         if self.sector is None and len(self._hosts()) > 1:
             raise ValueError("redirect_uris on several hosts need a sector (OpenID Connect Core §8.1)")
+        always = profiles.broken(self, mode="demo")  # what no mode allows
+        if always:
+            raise ValueError(profiles.told(always))
         return self
 
     def _hosts(self) -> set[str]:
@@ -109,6 +128,8 @@ class ClientMetadata(BaseModel):
 
         As declared, else the client itself: the host of the redirect URIs would join every agency on a shared host.
         """
+        if self.subject_type == "public":
+            return PUBLIC_SECTOR
         return self.client_id if self.sector is None else self.sector
 
     def name(self, language: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from broker.clients import profile
 from broker.clients.key_sets import KeySets
 from broker.clients.metadata import ClientMetadata
 from broker.egress import Egress
@@ -21,25 +22,37 @@ class BadClient(Exception):
 
 
 class Registry:
-    """All registered clients by id, with where their keys come from."""
+    """All registered clients by id, with where their keys come from; `mode` is the installation's."""
 
-    def __init__(self, clients: Iterable[Client], key_sets: KeySets) -> None:
+    def __init__(self, clients: Iterable[Client], key_sets: KeySets, *, mode: str = "production") -> None:
         self._clients = {client.client_id: client for client in clients}
         self._key_sets = key_sets
+        self._mode = mode
+        self._admitted: dict[str, Client] = {}
 
     @classmethod
-    def load(cls, config_dir: Path, egress: Egress) -> "Registry":
-        """Read `clients/*.toml` below the folder of declarations; raises `BadClient`."""
-        return cls([_read(path) for path in sorted((config_dir / "clients").glob("*.toml"))], KeySets(egress))
+    def load(cls, config_dir: Path, egress: Egress, *, mode: str) -> "Registry":
+        """Read `clients/*.toml` below the folder of declarations; raises `BadClient`, also for what `mode` does not allow."""
+        paths = sorted((config_dir / "clients").glob("*.toml"))
+        return cls([_read(path, mode) for path in paths], KeySets(egress), mode=mode)
 
     def get(self, client_id: str) -> Client | None:
         """Return a client, also a disabled one: who asks decides what that means to them."""
         return self._clients.get(client_id)
 
     def active(self, client_id: str) -> Client | None:
-        """Return a client that may act now; None for an unknown and for a disabled one, told apart by nobody outside."""
+        """Return a client that may act now: known, not disabled, keeping to its profile; why not is told to nobody outside."""
         client = self._clients.get(client_id)
-        return None if client is None or client.disabled else client
+        return client if client is not None and self._admits(client) else None
+
+    def _admits(self, client: Client) -> bool:
+        """Whether a client may act; what was found out about this very object, which never changes, is not asked twice."""
+        if self._admitted.get(client.client_id) is client:
+            return True
+        if client.disabled or profile.broken(client, self._mode):
+            return False
+        self._admitted[client.client_id] = client
+        return True
 
     def all(self) -> tuple[Client, ...]:
         """Return every client, by id."""
@@ -50,7 +63,7 @@ class Registry:
         return await self._key_sets.of(client, kid, now)
 
 
-def _read(path: Path) -> Client:
+def _read(path: Path, mode: str) -> Client:
     try:
         client = ClientMetadata.model_validate(tomllib.loads(path.read_text("utf-8")))
         if client.jwks is not None:
@@ -59,6 +72,9 @@ def _read(path: Path) -> Client:
         raise BadClient(f"clients/{path.name}: {_what(problem)}") from problem
     if client.client_id != path.stem:
         raise BadClient(f"clients/{path.name}: the file is named after another client than {client.client_id}")
+    refused = profile.broken(client, mode)
+    if refused:
+        raise BadClient(f"clients/{path.name}: {profile.told(refused)}")
     return client
 
 

@@ -14,7 +14,8 @@ from starlette.requests import Request
 
 from broker import needs
 from broker.answers import Raw
-from broker.authorization import pkce, prompt
+from broker.authorization import pkce, prompt, request_object
+from broker.clients import authentication
 from broker.endpoints import details_schema, jwks, par, token, userinfo
 from consent import intended_use
 from consent.intended_use import Uses
@@ -44,10 +45,10 @@ def document(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "response_modes_supported": ["query"],
         "grant_types_supported": list(token.GRANTS),
         **_anonymous(),
-        "subject_types_supported": ["pairwise"],
-        "id_token_signing_alg_values_supported": ["ES256", "PS256", "EdDSA"],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": algs,
+        "subject_types_supported": ["pairwise", "public"],
+        "id_token_signing_alg_values_supported": list(jws.FOR_CLIENTS),
+        "token_endpoint_auth_methods_supported": list(authentication.METHODS),
+        "token_endpoint_auth_signing_alg_values_supported": [*algs, "RS256"],
         "code_challenge_methods_supported": [pkce.METHOD],
         "dpop_signing_alg_values_supported": algs,
         "authorization_response_iss_parameter_supported": True,
@@ -58,7 +59,8 @@ def document(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "claims_parameter_supported": True,
         "authorization_details_types_supported": [issuer + details_schema.PATH],
         "display_values_supported": ["page", "touch"],
-        "request_parameter_supported": False,
+        "request_parameter_supported": True,
+        "request_object_signing_alg_values_supported": request_object.ANY,
         "request_uri_parameter_supported": False,
         "ui_locales_supported": list(needs.LANGUAGES),
     }

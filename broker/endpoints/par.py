@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from broker import needs, parameters
 from broker.answers import Json
-from broker.authorization import checks, pushed
+from broker.authorization import checks, pushed, request_object
 from broker.authorization.request import AuthorizationRequest, Unchecked
 from broker.clients import authentication
 from broker.clients.authentication import AuthenticatedClient
@@ -41,6 +41,11 @@ async def gather(request: Request) -> Facts:
     )
     proofs = request.headers.getlist("dpop")
     proof = dpop.verify(proofs, method="POST", url=wired.issuer + PATH, ring=ring, now=now) if proofs else None
+    signed = "request" in given
+    if signed and "request_uri" not in given:
+        given = await request_object.read(
+            given["request"], client.client, registry=wired.registry, issuer=wired.issuer, now=now
+        )
     asked = Unchecked(
         client.client,
         given,
@@ -50,6 +55,8 @@ async def gather(request: Request) -> Facts:
         keyring=wired.keyring,
         ring=wired.roots.ring("cookie"),
         now=now,
+        mode=wired.mode,
+        signed=signed,
     )
     checked = checks.check(asked, checks.At.PUSH)
     return Facts(client, proof, checked, pushed.new_uri(), wired.durations.pushed_request, dpop.offer(ring, now))

@@ -22,11 +22,13 @@ REFUSALS = {
 # fmt: on
 
 
-def spend(tx: Tx, kind: str, id_hash: bytes, expires: int) -> None:
+def spend(tx: Tx, kind: str, id_hash: bytes | None, expires: int) -> None:
     """Remember an id in one statement; raise `Replayed` when it is known, which undoes the caller's whole act.
 
-    `expires` is in microseconds. Kinds are those of `REFUSALS`.
+    `expires` is in microseconds. Kinds are those of `REFUSALS`. None is what has no id: a client that used a secret.
     """
+    if id_hash is None:
+        return
     stored = "dpop_proof" if kind == "dpop_at_resource" else kind
     try:
         tx.execute(insert(replay).values(kind=stored, id_hash=id_hash, expires=expires))

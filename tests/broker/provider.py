@@ -47,6 +47,8 @@ from tests.broker.relying import (
 
 CATALOGUE = catalogue.load(Path("openid-config"))
 ACR = "http://eidas.europa.eu/LoA/substantial"
+GRANTS = ["authorization_code", "refresh_token", "client_credentials"]
+RESOURCE = "https://files.norr.example/"
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 
@@ -153,12 +155,13 @@ def wire(database: Database, tmp_path: Path, now: int) -> Provider:
     (tmp_path / "keys").mkdir(mode=0o700)
     clock = [now]
     clients = [
-        client(key),
-        client(key, "other", redirect_uris=["https://other.example/cb"]),
+        client(key, grant_types=GRANTS, scope="openid use:town.permit use:town.benefit files.read", calls=[RESOURCE]),
+        client(key, "other", redirect_uris=["https://other.example/cb"], grant_types=GRANTS, serves=[RESOURCE]),
         client(key, "off", disabled=True),
     ]
     parts = SimpleNamespace(
         issuer=ISSUER,
+        mode="sandbox",
         clock=lambda: clock[0],
         database=database,
         roots=RootKeyring.generate(),
@@ -229,7 +232,7 @@ def _permission(request: AuthorizationRequest, permission_id: str, now: int) -> 
         "valid_from": now,
         "valid_to": now + DAY,
         "state": "live",
-        "kind": "once",
+        "kind": request.data.kind,
         "uses": 0,
         "given_seq": 1,
     }

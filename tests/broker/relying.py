@@ -101,8 +101,9 @@ def keyring() -> Keyring:
 
 
 def uses() -> Uses:
-    """The use `town.permit` of the client `rp`, and one of another client."""
-    made = intended_use.collect([use("town.permit", "rp"), use("other.permit", "other")])
+    """The uses `town.permit` (once) and `town.benefit` (ongoing) of the client `rp`, and one of another client."""
+    benefit = use("town.benefit", "rp", kind="ongoing", ceiling_days=365, durations=[90, 365])
+    made = intended_use.collect([use("town.permit", "rp"), benefit, use("other.permit", "other")])
     return replace(
         made,
         words={"profile": ("identity.full_name",), "email": ("contact.email",)},
@@ -111,7 +112,7 @@ def uses() -> Uses:
     )
 
 
-def use(use_id: str, client_id: str) -> IntendedUse:
+def use(use_id: str, client_id: str, **changed: Any) -> IntendedUse:
     controller = {"id": "1", "scheme": "x", "name": WORDS, "domain": "rp.example", "country": "XX", "address": WORDS}
     controller |= {"contact": "a@rp.example", "data_protection_contact": "b@rp.example"}
     controller |= {"erasure_contact": "c@rp.example", "supervisory_authority": WORDS}
@@ -135,5 +136,6 @@ def use(use_id: str, client_id: str) -> IntendedUse:
             ],
             "consequence": WORDS,
             "alternative": {"text": WORDS, "url": "https://rp.example/paper"},
+            **changed,
         }
     )

@@ -26,7 +26,7 @@ def test_the_declarations_are_complete_once_filled(tmp_path: Path) -> None:
     demo.fill_config(SOURCE, tmp_path / "config", plan.placeholders())
     filled = "".join(path.read_text() for path in (tmp_path / "config").rglob("*.toml"))
     assert "${" not in filled
-    clients = Registry.load(tmp_path / "config", Egress()).all()
+    clients = Registry.load(tmp_path / "config", Egress(), mode="demo").all()
     assert [client.client_id for client in clients] == sorted(plan.agencies)
     assert all(uri.startswith(plan.agencies[c.client_id] + "/") for c in clients for uri in c.redirect_uris)
 

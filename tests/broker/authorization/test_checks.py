@@ -11,6 +11,7 @@ from broker.authorization import checks, hints, request
 from broker.authorization.checks import At
 from broker.authorization.request import Unchecked
 from broker.clients.metadata import ClientMetadata
+from broker.errors import Wire
 from consent.intended_use import Uses
 from keys.keyring import RootKeyring
 from tests.broker.relying import CALLBACK, CHALLENGE, ISSUER, Key, client, parameters
@@ -115,7 +116,6 @@ def test_a_narrower_request(uses: Uses) -> None:
 # fmt: off
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("RFC 9126 §2.1 request_uri",         {"request_uri": "urn:x"},                               "invalid_request"),
-    ("OIDC Core §6.1 request",            {"request": "e30.e30."},                                "request_not_supported"),
     ("OIDC Core §7.2.1 registration",     {"registration": "{}"},                                 "registration_not_supported"),
     ("RFC 6749 §4.1.1 no client_id",      {"client_id": None},                                    "invalid_request"),
     ("RFC 9126 §2.1 other client_id",     {"client_id": "other"},                                 "invalid_request"),
@@ -201,7 +201,27 @@ def test_a_client_without_the_flow(uses: Uses) -> None:
     assert refused.value.refusal.code == "unauthorized_client"
 
 
+def test_a_client_that_signs_its_requests(uses: Uses) -> None:
+    """RFC 9101 §10.5: an unsigned request of one is a downgrade."""
+    who = client(KEY, require_signed_request_object=True)
+    with pytest.raises(errors.Wire) as refused:
+        checks.check(unchecked(uses, {}, who), At.PUSH)
+    assert refused.value.refusal.code == "invalid_request"
+    assert checks.check(replace(unchecked(uses, {}, who), signed=True), At.PUSH)
+
+
 def test_every_check_guards_the_push() -> None:
     """The table's only blanks are decisions: nothing at the front channel is unchecked at PAR."""
     assert all(At.PUSH in endpoints for _, endpoints in checks.CHECKS)
     assert [check.__name__ for check, endpoints in checks.CHECKS if At.AUTHORIZE not in endpoints] == ["no_request_uri"]
+
+
+def test_data_is_for_clients_held_to_fapi(uses: Uses) -> None:
+    """House: a baseline client asks for data while things are tried out, never in production."""
+    plain = client(KEY, profile="baseline", token_endpoint_auth_method="none")
+    asked = unchecked(uses, {}, plain)
+    assert checks.check(replace(asked, mode="sandbox"), At.PUSH).data.use_id == "town.permit"
+    with pytest.raises(Wire) as refused:
+        checks.check(asked, At.PUSH)
+    assert refused.value.refusal.code == "unauthorized_client"
+    assert checks.check(unchecked(uses, {}), At.PUSH).data.use_id == "town.permit"

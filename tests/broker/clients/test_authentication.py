@@ -1,12 +1,14 @@
-"""Client assertions: the one way in, and every way that is refused (RFC 7523 §3, rfc7523bis §4, FAPI 2.0 §5.3.2.1)."""
+"""Client authentication: each client's one way in, and every way that is refused (RFC 6749 §2.3, RFC 7523 §3, FAPI 2.0 §5.3.2.1)."""
 
 import asyncio
+import base64
 from typing import Any
 
 import pytest
 
-from broker.clients import authentication
+from broker.clients import authentication, secret
 from broker.clients.key_sets import KeySets
+from broker.clients.metadata import ClientMetadata
 from broker.clients.registry import Registry
 from broker.egress import Egress
 from broker.errors import Wire
@@ -14,13 +16,32 @@ from broker.parameters import Parameters
 from tests.broker.relying import ISSUER, Key, assertion, client, credentials, parameters
 
 KEY, OTHER = Key("k1"), Key("k1")
+SECRET = "s-3_cret" * 6
+BASIC, POST = "client-secret-basic", "client-secret-post"
 SECOND = 1_000_000
 
 
 def registry() -> Registry:
     clients = [client(KEY), client(OTHER, "other"), client(KEY, "off", disabled=True)]
     clients.append(client(KEY, "ps", token_endpoint_auth_signing_alg="PS256"))
-    return Registry(clients, KeySets(Egress()))
+    for method in ("client_secret_basic", "client_secret_post"):
+        clients += [
+            by_secret(method),
+            by_secret(method, "-old", client_secret_expires_at=1),
+            by_secret(method, "-off", disabled=True),
+        ]
+    clients.append(client(KEY, "app", profile="baseline", token_endpoint_auth_method="none"))
+    clients.append(client(KEY, "wallet", profile="haip"))
+    return Registry(clients, KeySets(Egress()), mode="sandbox")
+
+
+def by_secret(method: str, name: str = "", **members: Any) -> ClientMetadata:
+    about = {"profile": "baseline", "token_endpoint_auth_method": method, "client_secret_hash": secret.kept(SECRET)}
+    return client(KEY, method.replace("_", "-") + name, **about, **members)
+
+
+def basic(client_id: str, given: str, scheme: str = "Basic") -> str:
+    return f"{scheme} {base64.b64encode(f'{client_id}:{given}'.encode()).decode()}"
 
 
 def authenticate(
@@ -133,3 +154,68 @@ def test_attempted() -> None:
     assert not authentication.is_attempted(parameters(client_id="rp"), [])
     assert authentication.is_attempted(parameters(client_secret="x"), [])
     assert authentication.is_attempted(parameters(), ["Basic x"])
+
+
+def test_the_other_methods(now: int) -> None:
+    """RFC 6749 §2.3.1: by secret, in the header or in the body; a public client says who it is."""
+    by_header = authenticate(parameters(), now, (basic(BASIC, SECRET),))
+    assert (by_header.client_id, by_header.confidential, by_header.assertion_id) == (BASIC, True, None)
+    assert authenticate(parameters(client_id=BASIC), now, (basic(BASIC, SECRET, "bAsIc"),)).client_id == BASIC
+    by_body = authenticate(parameters(client_id=POST, client_secret=SECRET), now)
+    assert (by_body.client_id, by_body.confidential) == (POST, True)
+    public = authenticate(parameters(client_id="app"), now)
+    assert (public.client_id, public.confidential) == ("app", False)
+
+
+# fmt: off
+REFUSED_BY_NAME: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
+    ("RFC 6749 §2.3.1 wrong secret in the header",  {},                                             (basic(BASIC, "x" * 48),)),
+    ("RFC 6749 §2.3.1 wrong secret in the body",    {"client_id": POST, "client_secret": "x" * 48}, ()),
+    ("RFC 6749 §2.3.1 empty secret",                {},                                             (basic(BASIC, ""),)),
+    ("RFC 6749 §2.3.1 the hash is no secret",       {"client_id": POST, "client_secret": secret.kept(SECRET)}, ()),
+    ("RFC 6749 §2.3.1 unknown client",              {},                                             (basic("nobody", SECRET),)),
+    ("RFC 6749 §2.3.1 not base64",                  {},                                             ("Basic ???",)),
+    ("RFC 6749 §2.3.1 no colon",                    {},                                             ("Basic YWJj",)),
+    ("RFC 6749 §2.3.1 a stray per cent sign",       {},                                             (basic(BASIC, SECRET + "%"),)),
+    ("RFC 7617 §2 not ASCII",                       {},                                             (basic(BASIC, SECRET + "ä"),)),
+    ("RFC 6749 §2.3 another scheme",                {},                                             (basic(BASIC, SECRET, "Bearer"),)),
+    ("RFC 6749 §2.3 two headers",                   {},                                             (basic(BASIC, SECRET),) * 2),
+    ("RFC 6749 §2.3 header and body",               {"client_secret": SECRET},                      (basic(BASIC, SECRET),)),
+    ("RFC 6749 §2.3.1 client_id of another",        {"client_id": POST},                            (basic(BASIC, SECRET),)),
+    ("RFC 7591 §2 post where basic is registered",  {"client_id": BASIC, "client_secret": SECRET},  ()),
+    ("RFC 7591 §2 basic where post is registered",  {},                                             (basic(POST, SECRET),)),
+    ("RFC 7591 §2 none where a secret is registered", {"client_id": BASIC},                         ()),
+    ("RFC 7591 §2 none where keys are registered",  {"client_id": "rp"},                            ()),
+    ("RFC 7591 §2 a secret for a public client",    {"client_id": "app", "client_secret": SECRET},  ()),
+    ("RFC 7591 §3.2.1 expired secret",              {},                                             (basic(f"{BASIC}-old", SECRET),)),
+    ("protocol §4 disabled client",                 {},                                             (basic(f"{BASIC}-off", SECRET),)),
+    ("RFC 6749 §2.3 nothing at all",                {},                                             ()),
+    ("protocol §5 huge secret",                     {"client_id": POST, "client_secret": "s" * 60_000}, ()),
+    ("protocol §5 huge header",                     {},                                             ("Basic " + "A" * 60_000,)),
+    ("HAIP 1.0 §4.4.1 a wallet without attestation", {"client_id": "wallet"},                       ()),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("given", "headers"), [r[1:] for r in REFUSED_BY_NAME], ids=[r[0] for r in REFUSED_BY_NAME])
+def test_refused_by_name(now: int, given: dict[str, str], headers: tuple[str, ...]) -> None:
+    with pytest.raises(Wire) as refused:
+        authenticate(parameters(**given), now, headers)
+    assert (refused.value.refusal.code, refused.value.refusal.status) == ("invalid_client", 401)
+    assert SECRET not in refused.value.refusal.description
+    assert ("WWW-Authenticate" in refused.value.refusal.headers) is bool(headers)
+
+
+def test_an_assertion_does_not_serve_a_client_with_a_secret(now: int) -> None:
+    """RFC 7591 §2: the registered method and no other, also where keys would verify."""
+    with pytest.raises(Wire):
+        authenticate(parameters(**credentials(KEY, now, BASIC)), now)
+
+
+def test_unknown_and_wrong_look_alike(now: int) -> None:
+    def said(client_id: str) -> str:
+        with pytest.raises(Wire) as refused:
+            authenticate(parameters(), now, (basic(client_id, "x" * 43),))
+        return refused.value.refusal.description
+
+    assert said("nobody") == said(BASIC)

@@ -53,6 +53,10 @@ def test_sector(members: dict[str, Any], sector: str) -> None:
         pytest.param({"client_name": "Tax\u200boffice"}, id="zero-width space"),
         pytest.param({"client_name#ar": "a\nb"}, id="line end"),
         pytest.param({"disabled": "no"}, id="exact types"),
+        pytest.param({"subject_type": "public"}, id="OIDC Core §8.1 one subject for all"),
+        pytest.param({"token_endpoint_auth_method": "none"}, id="FAPI 2.0 §5.3.2.1 public client"),
+        pytest.param({"profile": "trusted"}, id="unknown profile"),
+        pytest.param({"client_secret_hash": "short"}, id="no hash"),
     ],
 )
 def test_refused(members: dict[str, Any]) -> None:

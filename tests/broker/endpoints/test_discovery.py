@@ -32,7 +32,8 @@ def test_only_what_works() -> None:
     assert told["grant_types_supported"] == list(token.GRANTS)
     assert told["code_challenge_methods_supported"] == [pkce.METHOD]
     assert "none" not in json.dumps(told["dpop_signing_alg_values_supported"])
-    assert "RS256" not in json.dumps(told)
+    assert "RS256" not in json.dumps(told["dpop_signing_alg_values_supported"])
+    assert "RS256" in told["id_token_signing_alg_values_supported"]  # OpenID Connect Discovery 1.0 §3 demands it
 
 
 def test_wallet_uses_are_not_scopes() -> None:

@@ -1,15 +1,21 @@
 """Pushing a request: the answer, what is stored, and what the endpoint itself refuses (RFC 9126 §2)."""
 
+import base64
 from typing import Any
 
 import pytest
 
 from broker.authorization import pushed
 from broker.authorization.pushed import PushedRequest
+from broker.clients import secret
+from broker.clients.key_sets import KeySets
+from broker.clients.registry import Registry
+from broker.egress import Egress
 from broker.endpoints import par
 from broker.tables import pushed_request
+from consent import intended_use
 from tests.broker.provider import Answered, Provider
-from tests.broker.relying import CALLBACK, CHALLENGE, Key
+from tests.broker.relying import CALLBACK, CHALLENGE, Key, client, use
 
 ASKED = {
     "client_id": "rp",
@@ -132,3 +138,38 @@ def test_the_host_header_means_nothing(provider: Provider) -> None:
     forged = provider.proof("/par", key=Key(), htu="https://evil.example/par")
     request = provider.form("/par", {**ASKED, **provider.credentials()}, [*kind, ("dpop", forged)])
     assert provider.call(par, request).body["error"] == "invalid_dpop_proof"
+
+
+def registered(provider: Provider, client_id: str, **members: Any) -> dict[str, str]:
+    """Another client beside `rp`, with the use of `rp`; returns what it sends of itself."""
+    kept = provider.parts.registry
+    who = client(provider.client_key, client_id, **members)
+    provider.parts.registry = Registry([*kept.all(), who], KeySets(Egress()), mode="sandbox")
+    provider.parts.uses = intended_use.collect([use("town.permit", client_id)])
+    return {**ASKED, "client_id": client_id}
+
+
+def test_a_client_with_a_secret_and_a_public_one_push(provider: Provider) -> None:
+    """RFC 9126 §2: as at the token endpoint, whatever the method; nothing to spend for either."""
+    given = registered(provider, "plain", profile="baseline", client_secret_hash=secret.kept("s3cret"))
+    basic = ("authorization", "Basic " + base64.b64encode(b"plain:s3cret").decode())
+    assert provider.call(par, provider.form("/par", given, [basic])).status == 201
+    assert provider.call(par, provider.form("/par", given, [basic])).status == 201
+    wrong = ("authorization", "Basic " + base64.b64encode(b"plain:wrong").decode())
+    refused = provider.call(par, provider.form("/par", given, [wrong]))
+    assert (refused.status, refused.body["error"]) == (401, "invalid_client")
+    assert refused.headers["WWW-Authenticate"].startswith("Basic ")
+    given = registered(provider, "app", profile="baseline", token_endpoint_auth_method="none")
+    assert provider.call(par, provider.form("/par", given)).status == 201
+    bare = {**given, "code_challenge": ""}
+    assert provider.call(par, provider.form("/par", bare)).status == 400
+    assert stored(provider) == 3
+
+
+def test_in_production_data_is_for_fapi_clients(provider: Provider) -> None:
+    """House: the request is refused whatever the client registered, and nothing is stored."""
+    given = registered(provider, "app", profile="baseline", token_endpoint_auth_method="none")
+    provider.parts.mode = "production"
+    answer = provider.call(par, provider.form("/par", given))
+    assert (answer.status, answer.body["error"]) == (400, "unauthorized_client")
+    assert stored(provider) == 0

@@ -1,0 +1,93 @@
+"""Request objects: a request signed by its client, by value or from an address it registered (RFC 9101, FAPI 2.0 Message Signing §5.3).
+
+1. By reference: an address the client registered, fetched through the one way out, bounded.
+2. The client's own keys, the algorithm it registered or one of its profile's; `iss` = `client_id` = the client; `aud` the issuer,
+   alone or in a list; `exp` and `nbf` there, `nbf` at most an hour ago, `exp` at most an hour after it.
+3. No request inside the request.
+4. What stands in the object is the request; what stands beside it does not count (RFC 9101 §6.3).
+"""
+
+from typing import Any
+
+from broker.clients.key_sets import NoKeys
+from broker.clients.registry import Client, Registry
+from broker.egress import Egress, EgressRefused
+from broker.errors import Wire
+from broker.parameters import Parameters
+from keys import canonical, jws
+from keys import errors as keys_errors
+from keys.jws import Claims
+
+TYPES = ("application/oauth-authz-req+jwt", "application/jwt")
+TIMEOUT = 5.0  # seconds
+STRONG, ANY = sorted(jws.ASYMMETRIC), sorted(jws.REQUEST_OBJECT.algs)
+#: Claims of the object itself; they are no parameters.
+ITS_OWN = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti", "sub"})
+STRUCTURED = frozenset({"claims", "authorization_details"})
+MAX_RESOURCES = 20
+
+
+async def read(token: str, client: Client, *, registry: Registry, issuer: str, now: int) -> Parameters:
+    """Return the parameters a client signed; `Wire` `invalid_request_object` for an object that is not good, whatever is wrong."""
+    try:
+        kid = jws.unverified_header(token).get("kid")
+        claims = jws.verify(
+            jws.REQUEST_OBJECT,
+            token,
+            keys=await registry.keys_of(client, kid if isinstance(kid, str) else None, now),
+            issuer=client.client_id,
+            audience=issuer,
+            now=now,
+            algorithms=algorithms(client),
+            client_id=client.client_id,
+        )
+    except (keys_errors.KeysError, NoKeys) as refused:
+        why = f": {refused}" if isinstance(refused, keys_errors.InvalidToken) else ""
+        raise Wire("invalid_request_object", f"the request object is not good{why}") from refused
+    return _parameters(claims)
+
+
+async def fetch(address: str, client: Client, egress: Egress) -> str:
+    """Return the request object behind an address the client registered; `Wire` `invalid_request_uri` otherwise."""
+    if address not in client.request_uris:
+        raise Wire("invalid_request_uri", "the address of the request is not registered")
+    try:
+        reply = await egress.request(
+            "GET", address, max_bytes=jws.REQUEST_OBJECT.max_size, timeout=TIMEOUT, media_types=TYPES
+        )
+    except EgressRefused as refused:
+        raise Wire("invalid_request_uri", f"the request cannot be fetched: {refused.reason}") from refused
+    if reply.status != 200 or not reply.content.isascii():
+        raise Wire("invalid_request_uri", "the request cannot be fetched")
+    return reply.content.decode("ascii").strip()
+
+
+def algorithms(client: Client) -> frozenset[str]:
+    """Return what a client may sign its requests with: as registered, else as its profile has it."""
+    registered = client.request_object_signing_alg
+    if registered in {"EdDSA", "Ed25519"}:
+        return frozenset({"EdDSA", "Ed25519"})
+    return frozenset({registered} if registered else ANY if client.profile == "baseline" else STRONG)
+
+
+def _parameters(claims: Claims) -> Parameters:
+    if "request" in claims or "request_uri" in claims:
+        raise Wire("invalid_request_object", "a request object holds no other")
+    pairs: list[tuple[str, str]] = []
+    for name, value in claims.items():
+        if name == "resource" and isinstance(value, list) and len(value) <= MAX_RESOURCES:
+            pairs += [(name, _text(name, one)) for one in value]
+        elif name not in ITS_OWN:
+            pairs.append((name, _text(name, value)))
+    return Parameters([(name, value) for name, value in pairs if value != ""])
+
+
+def _text(name: str, value: Any) -> str:
+    """Write a claim as the parameter it stands for (RFC 9101 §4): numbers as numerals, structures as JSON."""
+    if isinstance(value, str) and "\x00" not in value:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if name in STRUCTURED and isinstance(value, dict | list):
+        return canonical.dumps(value).decode()
+    raise Wire("invalid_request_object", "a parameter of the request object has the wrong type")

@@ -1,0 +1,176 @@
+"""What a client's profile demands of it, in one table (OpenID Connect Registration §2, FAPI 2.0 §5.3.2, HAIP 1.0 §4.4.1).
+
+A client is pinned to one profile. The rules are evaluated when the operator's files are read, when a client registers, and
+whenever a registered client acts: what an installation's mode no longer allows stops at once, not at the next registration.
+Read the table down for what is asked, across for whom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from broker.clients.metadata import ClientMetadata
+
+Profile = Literal["baseline", "fapi2", "haip"]
+Mode = str  # demo, sandbox, production
+
+ATTESTED = "attest_jwt_client_auth"
+SECRETS = frozenset({"client_secret_basic", "client_secret_post"})
+STRONG = frozenset({"ES256", "PS256", "EdDSA", "Ed25519"})
+SIGN_IN_ONLY = frozenset({"openid", "offline_access"})  # scope words that release nothing but `sub`
+
+#: What RFC 7591 §2 leaves open, by profile; the specification's own defaults are those of `baseline`.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "baseline": {
+        "token_endpoint_auth_method": "client_secret_basic",
+        "token_endpoint_auth_signing_alg": "RS256",
+        "id_token_signed_response_alg": "RS256",
+        "require_pushed_authorization_requests": False,
+        "dpop_bound_access_tokens": False,
+    },
+    "fapi2": {},
+    "haip": {"token_endpoint_auth_method": ATTESTED},
+}
+
+Kept = Callable[["ClientMetadata"], bool]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One demand: which profiles it binds, in which modes it may be broken, the member a refusal names."""
+
+    demand: str
+    spec: str
+    member: str
+    profiles: frozenset[str]
+    lenient: frozenset[str]
+    kept: Kept
+
+
+def _by_secret(client: ClientMetadata) -> bool:
+    return client.token_endpoint_auth_method in SECRETS
+
+
+def _no_secret(client: ClientMetadata) -> bool:
+    return not _by_secret(client)
+
+
+def _asserts_strongly(client: ClientMetadata) -> bool:
+    return client.token_endpoint_auth_signing_alg in STRONG
+
+
+def _id_token_strong(client: ClientMetadata) -> bool:
+    return client.id_token_signed_response_alg in STRONG
+
+
+def _requests_strong(client: ClientMetadata) -> bool:
+    return client.request_object_signing_alg in {None, *STRONG}
+
+
+def _responses_strong(client: ClientMetadata) -> bool:
+    return client.authorization_signed_response_alg in {None, *STRONG}
+
+
+def _asks_by_value(client: ClientMetadata) -> bool:
+    return not client.request_uris
+
+
+def _pushes(client: ClientMetadata) -> bool:
+    return client.require_pushed_authorization_requests
+
+
+def _binds(client: ClientMetadata) -> bool:
+    return client.dpop_bound_access_tokens
+
+
+def _confidential(client: ClientMetadata) -> bool:
+    return client.token_endpoint_auth_method != "none"  # noqa: S105 - a method's name
+
+
+def _attested(client: ClientMetadata) -> bool:
+    return client.token_endpoint_auth_method == ATTESTED
+
+
+def _not_attested(client: ClientMetadata) -> bool:
+    return not _attested(client)
+
+
+def _secret_with_its_method(client: ClientMetadata) -> bool:
+    return (client.client_secret_hash is not None) == _by_secret(client)
+
+
+def _keys_to_assert_with(client: ClientMetadata) -> bool:
+    if client.token_endpoint_auth_method != "private_key_jwt":  # noqa: S105 - a method's name
+        return True
+    return client.jwks is not None or client.jwks_uri is not None
+
+
+def _nothing_alone_when_public(client: ClientMetadata) -> bool:
+    return _confidential(client) or not client.may_use("client_credentials")
+
+
+def _pairwise(client: ClientMetadata) -> bool:
+    return client.subject_type == "pairwise"
+
+
+def _web_over_tls(client: ClientMetadata) -> bool:
+    return client.application_type != "web" or all(urlsplit(uri).scheme == "https" for uri in client.redirect_uris)
+
+
+def _signs_in_only(client: ClientMetadata) -> bool:
+    return set(client.scope.split()) <= SIGN_IN_ONLY
+
+
+B, F, H = "baseline", "fapi2", "haip"
+EVERY, FAPI, STRICT = frozenset({B, F, H}), frozenset({F, H}), frozenset[str]()
+TRYING = frozenset({"demo", "sandbox"})
+
+
+def _for(*profiles: str) -> frozenset[str]:
+    return frozenset(profiles)
+
+
+# fmt: off
+RULES: tuple[Rule, ...] = (
+    #    demand                                             spec                        member                                    whom       may break  kept
+    Rule("a shared secret is too weak for this profile",    "FAPI 2.0 §5.3.2.1",        "token_endpoint_auth_method",             FAPI,      STRICT, _no_secret),
+    Rule("the client must prove who it is",                 "FAPI 2.0 §5.3.2.1",        "token_endpoint_auth_method",             FAPI,      STRICT, _confidential),
+    Rule("assertions are signed with ES256, PS256 or EdDSA", "FAPI 2.0 §5.4.1",         "token_endpoint_auth_signing_alg",        FAPI,      STRICT, _asserts_strongly),
+    Rule("ID tokens are signed with ES256, PS256 or EdDSA", "FAPI 2.0 §5.4.1",          "id_token_signed_response_alg",           FAPI,      STRICT, _id_token_strong),
+    Rule("requests are signed with ES256, PS256 or EdDSA",  "FAPI 2.0 §5.4.1",          "request_object_signing_alg",             FAPI,      STRICT, _requests_strong),
+    Rule("responses are signed with ES256, PS256 or EdDSA", "FAPI 2.0 §5.4.1",          "authorization_signed_response_alg",      FAPI,      STRICT, _responses_strong),
+    Rule("no request is fetched from the client",           "FAPI 2.0 §5.3.2.2",        "request_uris",                           FAPI,      STRICT, _asks_by_value),
+    Rule("requests are pushed",                             "FAPI 2.0 §5.3.2.2",        "require_pushed_authorization_requests",  FAPI,      STRICT, _pushes),
+    Rule("access tokens are bound to a key",                "FAPI 2.0 §5.3.2.1",        "dpop_bound_access_tokens",               FAPI,      STRICT, _binds),
+    Rule("a wallet is attested by its maker",               "HAIP 1.0 §4.4.1",          "token_endpoint_auth_method",             _for(H),   STRICT, _attested),
+    Rule("attestations are for wallets",                    "HAIP 1.0 §4.4.1",          "token_endpoint_auth_method",             _for(B, F), STRICT, _not_attested),
+    Rule("a secret comes with its method and no other",     "RFC 7591 §2",              "client_secret_hash",                     EVERY,     STRICT, _secret_with_its_method),
+    Rule("private_key_jwt needs jwks or jwks_uri",          "RFC 7591 §2",              "jwks",                                   EVERY,     STRICT, _keys_to_assert_with),
+    Rule("a public client gets no token for itself",        "RFC 6749 §4.4",            "grant_types",                            EVERY,     STRICT, _nothing_alone_when_public),
+    Rule("a web application is sent back over https",       "OpenID Connect Registration §2", "redirect_uris",                    EVERY,     TRYING, _web_over_tls),
+    Rule("subject identifiers are pairwise",                "OpenID Connect Core §8.1", "subject_type",                           FAPI,      STRICT, _pairwise),
+    Rule("subject identifiers are pairwise",                "OpenID Connect Core §8.1", "subject_type",                           EVERY,     TRYING, _pairwise),
+    Rule("data beyond the sign-in needs the profile fapi2", "house",                    "scope",                                  _for(B),   TRYING, _signs_in_only),
+)
+# fmt: on
+
+
+def broken(client: ClientMetadata, mode: Mode) -> tuple[Rule, ...]:
+    """Return the rules that a client breaks in an installation of this mode, in the table's order."""
+    return tuple(
+        rule for rule in RULES if client.profile in rule.profiles and mode not in rule.lenient and not rule.kept(client)
+    )
+
+
+def may_ask_for_data(client: ClientMetadata, mode: Mode) -> bool:
+    """Say whether a client may ask for more than `sub` here: the last rule, for a request whatever its scope is."""
+    return client.profile != B or mode in TRYING
+
+
+def told(rules: Iterable[Rule]) -> str:
+    """Say in one line what is demanded and by which text."""
+    return "; ".join(f"{rule.member}: {rule.demand} ({rule.spec})" for rule in rules)
