@@ -91,6 +91,14 @@ class Clock:
         self.now += int(seconds * SECOND)
 
 
+class Near(Walker):
+    """A browser in this process."""
+
+    def __init__(self, visited: list[str], client: TestClient) -> None:
+        self.visited, self.http = visited, client
+        client.event_hooks["request"].append(lambda request: visited.append(str(request.url)))
+
+
 @dataclass
 class Whole:
     """A running broker, and everyone around it."""
@@ -141,11 +149,7 @@ class Whole:
         return made
 
     def browser(self, **headers: str) -> Walker:
-        walker = Walker(self.visited)
-        walker.http.close()
-        walker.http = self.client(**headers)
-        walker.http.event_hooks["request"].append(lambda request: self.visited.append(str(request.url)))
-        return walker
+        return Near(self.visited, self.client(**headers))
 
     @cached_property
     def codes(self) -> Secrets:
