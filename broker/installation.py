@@ -18,7 +18,7 @@ from broker.database import Database, Tx
 from broker.migrations import history
 from broker.settings import Settings
 from broker.tables import install
-from consent import audit, ledger
+from consent import audit, ledger, published
 from consent import errors as consent_errors
 from consent.checkpoint import Signer
 from keys import vault
@@ -136,10 +136,11 @@ def _verifier_keys(tx: Tx, roots: RootKeyring, origin: str) -> list[str]:
     return [str(Signer.of(origin, loaded.signer("ledger", alg)).key) for alg in ("Ed25519", "ML-DSA-44")]
 
 
-def check(tx: Tx, issuer: str) -> None:
+def check(tx: Tx, issuer: str, ledger_dir: Path | None = None) -> None:
     """Return when the database was made by `semel init`, for this issuer, and is at this version; raises `NotReady`.
 
-    The ledger's right edge is checked too, and whatever was appended after the last checkpoint is replayed.
+    The ledger's right edge is checked too, and whatever was appended after the last checkpoint is replayed. A database that
+    knows less than the files in `ledger_dir` say is an older state: new entries would take numbers that are others'.
     """
     revision = history.current(tx)
     if revision is None:
@@ -150,7 +151,7 @@ def check(tx: Tx, issuer: str) -> None:
     if made_for != issuer:
         raise NotReady(f"this database was made for the issuer {made_for}, not for {issuer}")
     try:
-        audit.check(tx)
+        audit.check(tx, public=0 if ledger_dir is None else published.signed_size(ledger_dir))
     except consent_errors.ConsentError as broken:
         raise NotReady(f"the ledger does not hold: {broken}; restore it before serving") from broken
 

@@ -82,9 +82,12 @@ class Publisher:
 
     def prepare(self) -> Signed | None:
         """Write the files of the committed size and sign it; None when it is signed already. Only reads the database."""
+        public = published.signed_size(self._folder)  # before the rows: a checkpoint is recorded first, then shown
         with self._database.read() as tx:
             head, last = ledger.head(tx, self._log_id), self._newest(tx)
         size, root = (last.size, last.root) if last is not None else (0, merkle.EMPTY_ROOT)
+        if public > size:
+            raise LedgerBroken(f"{public} entries are published, the database signed {size}: an older state of it")
         if size > head.size:
             raise LedgerBroken(f"{size} entries were signed, the database holds {head.size}: an older state of it")
         if not self._whole:  # a process that starts mends what its predecessor did not finish

@@ -68,7 +68,7 @@ def run(settings: Settings, *, host: str, port: int, workers: int) -> None:
     database = Database.open(settings.database)
     try:
         with database.write() as tx:
-            installation.check(tx, settings.issuer)
+            installation.check(tx, settings.issuer, settings.ledger_dir)
     finally:
         database.close()
     alone = database.dialect == "sqlite"

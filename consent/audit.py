@@ -80,16 +80,19 @@ def replay(leaves: Iterable[bytes], frontier: Frontier | None = None) -> Frontie
     return state.frontier
 
 
-def check(tx: Connection, *, since: int | None = None, log_id: int = ledger.LOG_ID) -> ledger.Head:
+def check(tx: Connection, *, since: int | None = None, public: int = 0, log_id: int = ledger.LOG_ID) -> ledger.Head:
     """Return the head once the rows since the last signed size (or `since`; 0 for all) replay to it, else `LedgerBroken`.
 
     What start-up does: the head must not be smaller than what was signed, and the signed root must be its beginning.
+    `public` is the size that the published checkpoint says: a database that has not signed it is an older state.
     """
     head = ledger.head(tx, log_id)
     newest = select(ledger_checkpoint).where(ledger_checkpoint.c.log_id == log_id)
     signed = tx.execute(newest.order_by(ledger_checkpoint.c.size.desc()).limit(1)).one_or_none()
     if signed is not None and signed.size > head.size:
         raise LedgerBroken(f"{signed.size} entries were signed, the database holds {head.size}: an older state of it")
+    if public > (signed.size if signed is not None else 0):
+        raise LedgerBroken(f"{public} entries are published, the database has not signed them: an older state of it")
     size = (signed.size if signed is not None else 0) if since is None else since
     start = _frontier_at(tx, size, log_id)
     if signed is not None and size == signed.size and start.root() != signed.root:

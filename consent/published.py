@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from consent import tiles
-from consent.errors import TileInvalid
+from consent import checkpoint, tiles
+from consent.errors import CheckpointInvalid, TileInvalid
 from consent.merkle import Frontier, Node, leaf_hash, root_of
 from consent.tiles import ENTRIES, HEIGHT, WIDTH, Level, Tile
 
@@ -32,6 +32,14 @@ def folder(path: Path) -> Source:
     """Return the files below a folder."""
     found = [Path(here, name).relative_to(path).as_posix() for here, _, names in os.walk(path) for name in names]
     return Source(lambda name: _read(path / name), tuple(sorted(found)))
+
+
+def signed_size(path: Path) -> int:
+    """Return the size that a folder's checkpoint says, unverified; 0 when there is none that can be read."""
+    try:
+        return checkpoint.read((path / "checkpoint").read_bytes())[0].size
+    except (OSError, CheckpointInvalid):
+        return 0
 
 
 def nodes(size: int, read: Fetch) -> Node:

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from broker.publisher import Publisher
-from consent import audit, ledger, ledger_entry
-from consent.checkpoint import Signer
+from consent import audit, checkpoint, ledger, ledger_entry, published
+from consent.checkpoint import Checkpoint, Signer
 from consent.errors import LedgerBroken
 from consent.ledger_entry import Stream, SystemRecord
 from consent.tables import ledger_checkpoint
@@ -122,6 +122,21 @@ def test_a_file_with_other_bytes_is_never_rewritten_nor_signed(made, publisher, 
         publisher.publish_once()
     assert (folder / damaged).read_bytes() == b"other bytes"
     assert not (folder / "checkpoint").exists()
+
+
+@pytest.mark.parametrize("size", [9, 12, 20])
+def test_a_database_that_knows_less_than_was_published_signs_nothing(made, publisher, folder, now, size):
+    """ledger §5.3: a database brought back from a backup would sign another history under numbers that are taken."""
+    grow(made, now, 5)
+    publisher.publish_once()
+    note = checkpoint.sign(Checkpoint(ORIGIN, size, bytes(32)), SIGNERS, now)
+    (folder / "checkpoint").write_bytes(note)
+    grow(made, now, 12)
+    with pytest.raises(LedgerBroken, match="older state"):
+        Publisher(made, folder, SIGNERS, clock=lambda: now).publish_once()
+    assert (folder / "checkpoint").read_bytes() == note
+    with made.read() as tx, pytest.raises(LedgerBroken, match="older state"):
+        audit.check(tx, public=published.signed_size(folder))
 
 
 def test_a_tree_that_does_not_begin_with_the_signed_one_is_not_signed(made, publisher, folder, now):
