@@ -3,15 +3,12 @@
 import asyncio
 import json
 import re
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
-from sqlalchemy.exc import OperationalError
 from starlette.routing import Route as StarletteRoute
 
 from broker import app as runner
@@ -24,7 +21,7 @@ from broker.tables import replay
 from consent import ledger
 from consent.ledger_entry import SystemRecord
 from tests.broker import whole as wholes
-from tests.broker.whole import Whole
+from tests.broker.whole import Gone, Whole
 from tests.conftest import POSTGRESQL
 
 GOLDEN = Path("tests/golden/security-headers.json")
@@ -150,17 +147,11 @@ def test_a_page_that_cannot_be_written_says_only_its_number(whole: Whole, capsys
     assert answer.headers["content-type"].startswith("text/plain")
 
 
-def test_a_busy_database_is_a_page_to_people_and_says_when_to_come_back(whole: Whole) -> None:
-    def act(_tx: Tx, _facts: None, _now: int) -> Any:
-        whole.parts.database.read = gone  # the page itself must not need it
-        raise OperationalError("", {}, sqlite3.OperationalError("database is locked"))
-
-    @contextmanager
-    def gone() -> Iterator[Tx]:
-        raise OperationalError("", {}, Exception("no such table"))
-        yield
-
-    page = serve(whole, act, runs="write", speaks="page", headers={"cookie": "__Host-semel=x"})
+def test_a_database_that_is_gone_is_a_page_to_people_and_says_when_to_come_back(whole: Whole) -> None:
+    maria = whole.citizen()
+    maria.sign_in()
+    whole.give(database=Gone())
+    page = maria.walker.http.get("/account/sharing")
     assert (page.status_code, page.headers["retry-after"]) == (503, "1")
     assert 'data-code="temporarily_unavailable"' in page.text
 

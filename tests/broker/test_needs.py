@@ -105,13 +105,13 @@ ADDRESSES = [
 def test_the_address_of_a_caller(
     whole: Whole, direct: str, trusted: tuple[str, ...], forwarded: str, believed: str
 ) -> None:
-    whole.trust(*trusted)
+    whole.give(trusted_proxies=trusted)
     assert needs.client_address(asked(whole, address=direct, x_forwarded_for=forwarded)) == believed
 
 
 def test_a_proxy_that_adds_a_line_of_its_own_is_believed_not_the_stranger(whole: Whole) -> None:
     """RFC 9110 §5.3: two lines are one list; some proxies append a line instead of a word."""
-    whole.trust("192.0.2.7")
+    whole.give(trusted_proxies=("192.0.2.7",))
     request = asked(whole, address="192.0.2.7")
     lines = [(b"x-forwarded-for", b"10.0.0.1"), (b"x-forwarded-for", b"198.51.100.1")]
     request.scope["headers"] = [*request.scope["headers"], *lines]

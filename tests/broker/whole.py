@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
 from sqlalchemy import insert, select
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from broker import installation
@@ -99,6 +101,19 @@ class Near(Walker):
         client.event_hooks["request"].append(lambda request: visited.append(str(request.url)))
 
 
+class Gone:
+    """A database whose server is not there."""
+
+    dialect = "postgresql"
+
+    @contextmanager
+    def read(self) -> Iterator[Any]:
+        raise OperationalError("", {}, psycopg.OperationalError("connection refused"))
+        yield
+
+    write = committing = read
+
+
 @dataclass
 class Whole:
     """A running broker, and everyone around it."""
@@ -122,16 +137,18 @@ class Whole:
         self.app: FastAPI = create_app(self.settings, now=self.clock)
         parts = self.app.state.parts
         routing = {item: name for name, register in self.registers.items() for item in register.values}
-        known = Registers({**parts.registers.by_id, **self.registers}, {**parts.registers.routing, **routing})
-        self.parts = self.app.state.parts = replace(parts, registers=known)
+        self.parts = parts
+        self.give(
+            registers=Registers({**parts.registers.by_id, **self.registers}, {**parts.registers.routing, **routing})
+        )
         lead = self._running.enter_context(TestClient(self.asgi, self.settings.issuer))
         self._leads = [lead]
         for client in self._clients:
             client.portal = lead.portal
 
-    def trust(self, *addresses: str) -> None:
-        """Believe what these proxies forward."""
-        self.parts = self.app.state.parts = replace(self.parts, trusted_proxies=addresses)
+    def give(self, **parts: Any) -> None:
+        """Wire other parts than those of the settings."""
+        self.parts = self.app.state.parts = replace(self.parts, **parts)
 
     def stop(self) -> None:
         self._running.close()
