@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from broker import needs, throttle
 from broker.answers import Answer, Page, Redirect
-from broker.authorization import hints, pushed
+from broker.authorization import hints, journey, pushed
 from broker.database import Tx
 from broker.errors import Wire
 from broker.pages.citizen import known_browser
@@ -64,13 +64,18 @@ class Attempt:
 
 
 def enter(request: Request) -> Entrance:
-    """Say where this is; `invalid_request_uri` when the pushed request is not this browser's or has ended."""
+    """Say where this is; `invalid_request_uri` when the pushed request is not this browser's or has ended.
+
+    Stops with the decision when somebody signed in has come so far before.
+    """
     wired, visitor = needs.parts(request), needs.visitor(request)
     public_id = request.path_params.get("tx")
     if public_id is None:
         return Entrance(wired, visitor, None, None)
     with wired.database.read() as tx:
-        claimed = pushed.find(tx, public_id, visitor.browser_hash)
+        claimed, begun = pushed.find(tx, public_id, visitor.browser_hash), journey.get(tx, public_id)
+    if begun is not None and visitor.session is not None and visitor.session.state == "full":
+        raise needs.Stop(Redirect(f"/i/{public_id}/consent"))  # came back with the back button; nothing is begun anew
     if claimed is None:
         raise Wire("invalid_request_uri", "the request is unknown, used or too old")
     use = wired.uses.version(claimed.request.data.use_id, claimed.request.data.version)
