@@ -18,6 +18,11 @@ from consent.tiles import ENTRIES, HEIGHT, WIDTH, Level, Tile
 
 Fetch = Callable[[str], bytes | None]
 Hashes = list[bytes]
+MOST = 1000  # findings; a size that nothing stands behind would otherwise keep a reader busy for ever
+
+
+class _Enough(Exception):
+    """So much is wrong that looking further tells nothing more."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,13 @@ class Walk:
     _older: dict[tuple[Level, int], list[int]] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Check everything, from the root down."""
+        """Check everything, from the root down; a log in which far too much is wrong is not looked at to its end."""
+        try:
+            self._run()
+        except _Enough:
+            self.findings["tile"] = f"more than {MOST} files are missing or wrong; the others were not looked at"
+
+    def _run(self) -> None:
         self._sort_listing()
         edge = self._edge()
         above: list[bytes | None] = []
@@ -90,17 +101,16 @@ class Walk:
 
     def _sort_listing(self) -> None:
         """Put aside what the signed size does not reach itself: older partial files, newer ones, strangers."""
-        reached = set(tiles.for_size(self.size))
         for path in self.source.paths or ():
             tile = tiles.parse(path)
-            if tile is not None and tile not in reached:
+            if tile is not None and not tiles.reaches(self.size, tile):
                 self._older.setdefault((tile.level, tile.index), []).append(tile.width)
             elif tile is None and path not in {"checkpoint", "vkeys"}:
                 self._wrong(path, "not a file of a published ledger")
 
     def _edge(self) -> dict[int, Hashes]:
         """Return the partial tiles of the right edge that give the signed root; name those that had to be replaced."""
-        partial = [tile for tile in tiles.for_size(self.size) if tile.level != ENTRIES and tile.width < WIDTH]
+        partial = list(tiles.edge(self.size))
         files = {tile: self._hashes(tile) for tile in partial}
         whole = {int(tile.level): hashes for tile, hashes in files.items() if hashes is not None}
         if len(whole) == len(partial) and _edge_root(self.size, whole) == self.root:
@@ -191,6 +201,8 @@ class Walk:
 
     def _wrong(self, path: str, what: str) -> None:
         self.findings.setdefault(path, what)
+        if len(self.findings) > MOST:
+            raise _Enough
 
 
 def _hashed(entries: list[bytes]) -> Hashes:

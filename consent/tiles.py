@@ -68,6 +68,22 @@ def for_size(size: int, *, since: int = 0) -> Iterator[Tile]:
             yield Tile(level, full, width)
 
 
+def edge(size: int) -> Iterator[Tile]:
+    """Yield the partial tiles of hashes that a checkpoint of this size reaches, the lowest level first."""
+    for level in levels(size):
+        full, width = divmod(size >> HEIGHT * level, WIDTH)
+        if width:
+            yield Tile(level, full, width)
+
+
+def reaches(size: int, tile: Tile) -> bool:
+    """Whether a checkpoint of this size reaches a file, as `for_size` yields it."""
+    if tile.level != ENTRIES and tile.level not in levels(size):
+        return False
+    full, width = divmod(size if tile.level == ENTRIES else size >> HEIGHT * int(tile.level), WIDTH)
+    return (tile.index < full and tile.width == WIDTH) or (tile.index == full and tile.width == width > 0)
+
+
 def encode_hashes(hashes: Sequence[bytes]) -> bytes:
     """Return a tile's bytes."""
     return b"".join(hashes)

@@ -9,6 +9,7 @@ import pytest
 from consent import audit, checkpoint, ledger_entry, merkle, tiles
 from consent.checkpoint import Checkpoint, Signer
 from consent.ledger_entry import SystemRecord
+from consent.tiles import Tile
 from keys import notes
 
 ORIGIN = "id.example.gov/ledger"
@@ -60,6 +61,31 @@ def test_what_was_published_holds_from_folder_and_from_afar(tmp_path, sizes):
     fetched = audit.verify_fetched(lambda path: (tmp_path / path).read_bytes() if (tmp_path / path).exists() else None)
     assert fetched.ok
     assert fetched.root == report.root
+
+
+@pytest.mark.parametrize("size", [10**6, 10**12, 2**63 - 1])
+@pytest.mark.parametrize("near", [True, False])
+def test_a_size_with_nothing_behind_it_ends_soon(tmp_path, size, near):
+    """Whoever signs a checkpoint chooses its size; an auditor's machine must not choke on it."""
+    publish(tmp_path, 300)
+    sign(tmp_path, size, bytes(32))
+    asked = []
+
+    def fetch(path):
+        asked.append(path)
+        return (tmp_path / path).read_bytes() if (tmp_path / path).exists() else None
+
+    report = audit.verify_folder(tmp_path) if near else audit.verify_fetched(fetch)
+    assert not report.ok
+    assert len(asked) < 10_000
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 65536, 70000])
+def test_what_a_size_reaches_is_told_two_ways(size):
+    listed = set(tiles.for_size(size))
+    around = {Tile(t.level, t.index + i, w) for t in listed for i in (0, 1) for w in (t.width, 1, 112, 256)}
+    assert {tile for tile in around | listed if tiles.reaches(size, tile)} == listed
+    assert set(tiles.edge(size)) == {tile for tile in listed if tile.level != "entries" and tile.width < 256}
 
 
 @pytest.mark.parametrize("sizes", [(1,), (2, 5, 9), (3, 200, 257, 300), (100, 256, 600)])
