@@ -12,7 +12,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.answers import Refusal
@@ -22,12 +22,11 @@ from broker.database import Tx
 from broker.evidence import preview
 from broker.sign_in.session import Session
 from broker.tables import journey as table
-from broker.tables import token_family
+from broker.tokens import family as families
 from keys import opaque, sealing
 from keys.vault import Vault
 
 SECOND = 1_000_000
-FAMILY_MARGIN = 3600 * SECOND
 HANDLE = 32
 
 
@@ -76,10 +75,10 @@ def code(handle: bytes, journey_id: str) -> str:
     made = hmac.digest(handle, b"semel/code/v1" + journey_id.encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
 
+
 def binding(handle: bytes, session: Session) -> bytes:
     """Name the session a journey belongs to so that only who holds its handle can: no row leads from a person to an agency."""
     return hmac.digest(handle, b"semel/journey-session/v1" + session.id_hash, hashlib.sha256)
-
 
 
 def begin(
@@ -211,15 +210,8 @@ def spend(tx: Tx, vault: Vault, taken: Redeemable, *, access_token: str, now: in
     )
     if done.first() is None:
         return reused(tx, Spent(taken.journey.client_id, taken.family), now)
-    tx.execute(
-        insert(token_family).values(
-            family=taken.family,
-            permission_id=taken.permission_id,
-            client_id=taken.journey.client_id,
-            created=now,
-            expires=expires + FAMILY_MARGIN,
-        )
-    )
+    client_id = taken.journey.client_id
+    families.start(tx, taken.family, permission_id=taken.permission_id, client_id=client_id, now=now, expires=expires)
     preview.reseal(tx, vault, taken.held, sealing.public_of(access_token.encode()), expires=expires)
     preview.drop_holder(tx, taken.journey.code_public)
     preview.drop_holder(tx, taken.journey.handle_public)
@@ -228,23 +220,13 @@ def spend(tx: Tx, vault: Vault, taken: Redeemable, *, access_token: str, now: in
 
 def reused(tx: Tx, spent: Spent, now: int) -> Refusal:
     """End the tokens that came from a code which was presented again; remembered, hence a value."""
-    end_family(tx, spent.family, now)
+    families.end(tx, spent.family, now)
     return Refusal("invalid_grant", "the code was used before")
-
-
-def end_family(tx: Tx, family: str, now: int) -> None:
-    """End every token of a family at once."""
-    tx.execute(
-        update(token_family).where(token_family.c.family == family, token_family.c.ended.is_(None)).values(ended=now)
-    )
 
 
 def withdraw(tx: Tx, permission_id: str, now: int) -> None:
     """Forget what is sealed under a permission that the person ended, and end its tokens, in the act that ends it."""
     for row in tx.execute(select(table.c.journey_id).where(table.c.permission_id == permission_id)).all():
         preview.drop(tx, row.journey_id)
-    tx.execute(
-        update(token_family)
-        .where(token_family.c.permission_id == permission_id, token_family.c.ended.is_(None))
-        .values(ended=now)
-    )
+    for ended in families.end_under(tx, permission_id, now):
+        preview.drop_of(tx, ended)

@@ -107,7 +107,7 @@ async def gather(request: Request) -> Facts:
 def act(tx: Tx, facts: Facts, now: int) -> tuple[Later | Refusal, list[Entry]]:
     """Step 6; an exception undoes all of it."""
     behind, permission_id = facts.behind, facts.behind.given.permission_id
-    facts.presented.proof.spend(tx)
+    facts.presented.spend(tx)
     nonce.spend(tx, facts.proof.nonce, expires=facts.proof.nonce_expires)
     given = permission.get(tx, permission_id)
     statuses = {name: one.status for name, one in facts.found.items()}

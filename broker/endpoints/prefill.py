@@ -132,7 +132,7 @@ def _signed(request: Request) -> bool:
 
 def act(tx: Tx, facts: Facts, now: int) -> tuple[Later | Refusal, list[Entry]]:
     """Judge under the ledger's lock and enter the release; the values are opened after the commit."""
-    facts.presented.proof.spend(tx)
+    facts.presented.spend(tx)
     given = standing.read(tx, facts.presented.token, registry=facts.wired.registry, now=now)
     if isinstance(given, Refusal):
         return given, []

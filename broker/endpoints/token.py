@@ -25,7 +25,7 @@ from broker.clients import authentication
 from broker.clients.authentication import AuthenticatedClient
 from broker.database import Tx
 from broker.errors import Wire
-from broker.grants import authorization_code, pre_authorized_code
+from broker.grants import authorization_code, client_credentials, pre_authorized_code, refresh_token
 from broker.tokens import dpop, replay
 from broker.tokens.dpop import VerifiedProof
 from broker.tokens.token_request import TokenRequest
@@ -46,6 +46,8 @@ class Grant:
 # fmt: off
 GRANTS: dict[str, Grant] = {
     "authorization_code": Grant(authorization_code.gather, authorization_code.act, authorization_code.ANONYMOUS),
+    "refresh_token":      Grant(refresh_token.gather, refresh_token.act, refresh_token.ANONYMOUS),
+    "client_credentials": Grant(client_credentials.gather, client_credentials.act, client_credentials.ANONYMOUS),
     PRE_AUTHORIZED_CODE:  Grant(pre_authorized_code.gather, pre_authorized_code.act, pre_authorized_code.ANONYMOUS),
 }
 # fmt: on
@@ -58,7 +60,7 @@ class Facts:
     grant: Grant
     gathered: Any
     client: AuthenticatedClient | None
-    proof: VerifiedProof
+    proof: VerifiedProof | None
     next_nonce: dict[str, str]
 
 
@@ -74,7 +76,9 @@ async def gather(request: Request) -> Facts:
         client = await authentication.authenticate(
             given, authorization, registry=wired.registry, issuer=wired.issuer, now=now
         )
-    proof = dpop.verify(request.headers.getlist("dpop"), method="POST", url=wired.issuer + PATH, ring=ring, now=now)
+    proofs, proof = request.headers.getlist("dpop"), None
+    if proofs or client is None or client.client.dpop_bound_access_tokens:
+        proof = dpop.verify(proofs, method="POST", url=wired.issuer + PATH, ring=ring, now=now)
     asked = TokenRequest(
         parameters=given,
         client=client,
@@ -85,17 +89,19 @@ async def gather(request: Request) -> Facts:
         roots=wired.roots,
         vault=wired.vault,
         catalogue=wired.catalogue,
+        uses=wired.uses,
         lifetime=wired.durations.token,
         now=now,
     )
-    return Facts(grant, await grant.gather(asked), client, proof, dpop.offer(ring, now))
+    return Facts(grant, await grant.gather(asked), client, proof, dpop.offer(ring, now) if proof else {})
 
 
 def act(tx: Tx, facts: Facts, now: int) -> Json | Refusal:
     """Let assertion and proof count once, then the grant."""
     if facts.client is not None:
         replay.spend(tx, authentication.KIND, facts.client.assertion_id, facts.client.assertion_expires)
-    facts.proof.spend(tx)
+    if facts.proof is not None:
+        facts.proof.spend(tx)
     given = facts.grant.act(tx, facts.gathered, now)
     if isinstance(given, Refusal):
         return given

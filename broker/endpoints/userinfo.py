@@ -48,7 +48,7 @@ async def gather(request: Request) -> Facts:
 def act(tx: Tx, facts: Facts, now: int) -> Json | Refusal:
     """Answer `sub` while everything the token hangs on lives."""
     token = facts.presented.token
-    facts.presented.proof.spend(tx)
+    facts.presented.spend(tx)
     held = preview.open_(tx, facts.vault, facts.presented.text.encode(), now)
     person_id = None if held is None else held.person_id
     given = standing.read(tx, token, registry=facts.registry, now=now, person_id=person_id)

@@ -19,7 +19,6 @@ from broker.tables import sealed_for, sealed_row
 from consent import release
 from keys import canonical, sealing
 from keys import errors as keys_errors
-from keys import sealing
 from keys.vault import Vault
 
 
@@ -28,8 +27,8 @@ class Held:
     """An opened row: whose it is, the values (still sealed against being read), and whether they were released."""
 
     row_id: str
-    auth_time: int
     person_id: str
+    auth_time: int
     found: Mapping[str, Found]
     released: bool
     row_key: bytes
@@ -41,14 +40,18 @@ def hold(
     vault: Vault,
     *,
     row_id: str,
-    auth_time: int,
     person_id: str,
+    auth_time: int,
     found: Mapping[str, Found],
     publics: Iterable[bytes],
     now: int,
     expires: int,
+    family: str | None = None,
 ) -> None:
-    """Store a new row for the holders whose public keys (32 bytes each) are given; `now`, `expires` in microseconds."""
+    """Store a new row for the holders whose public keys (32 bytes each) are given; `now`, `expires` in microseconds.
+
+    `family`: the tokens it is for, where it is of no journey.
+    """
     day = datetime.fromtimestamp(now / 1_000_000, UTC).date()
     row_key = sealing.new_key()
     tx.execute(
@@ -59,6 +62,7 @@ def hold(
             day=day.isoformat(),
             expires=expires,
             released=0,
+            family=family,
         )
     )
     for public in publics:
@@ -126,6 +130,13 @@ def mark_released(tx: Tx, row_id: str) -> None:
 def drop_holder(tx: Tx, public: bytes) -> None:
     """Take a holder's box away: a spent handle opens nothing more."""
     tx.execute(delete(sealed_for).where(sealed_for.c.public == public))
+
+
+def drop_of(tx: Tx, family: str) -> None:
+    """Delete the rows that were made for a family of tokens."""
+    rows = select(sealed_row.c.row_id).where(sealed_row.c.family == family)
+    tx.execute(delete(sealed_for).where(sealed_for.c.row_id.in_(rows)))
+    tx.execute(delete(sealed_row).where(sealed_row.c.family == family))
 
 
 def drop(tx: Tx, row_id: str) -> None:

@@ -4,40 +4,38 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.answers import Refusal
-from broker.authorization import journey, pkce
+from broker.authorization import journey, pkce, resource
 from broker.authorization.request import AuthorizationRequest
 from broker.clients.registry import Client
 from broker.database import Tx
 from broker.errors import Wire
+from broker.evidence import preview
+from broker.grants import issue
+from broker.grants.issue import About, Issued
 from broker.people import people
 from broker.sign_in import subject
-from broker.tokens import access_token, id_token
 from broker.tokens.token_request import TokenRequest
 from consent import permission
-from consent import request as data_request
 from keys import errors as keys_errors
 from keys.vault import Vault
 
 ANONYMOUS = False
-SECOND = 1_000_000  # microseconds
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A code that may be redeemed with the tokens it will give, already signed; or one that was used before."""
+    """A code that may be redeemed, with the tokens it will give, already signed."""
 
-    code: journey.Redeemable | journey.Spent
+    code: journey.Redeemable
     vault: Vault
-    access_token: str = ""
-    expires: int = 0
-    body: Any = None
+    issued: Issued
 
 
-async def gather(asked: TokenRequest) -> Facts:
+async def gather(asked: TokenRequest) -> Facts | journey.Spent:
     """Look at the code, check that this client with this verifier and this key may have it, and sign.
 
-    Nothing is spent. Raises `Wire`: `invalid_request` for a missing parameter, `invalid_grant` for every code that is not
-    this client's, without saying why.
+    Nothing is spent. Returns `Spent` for a code of this client that was used before. Raises `Wire`: `invalid_request` for
+    a missing parameter, `invalid_grant` for every code that is not this client's, without saying why.
     """
     if asked.client is None or not asked.client.client.may_use("authorization_code"):
         raise Wire("unauthorized_client", "the client is not registered for this grant")
@@ -48,17 +46,18 @@ async def gather(asked: TokenRequest) -> Facts:
         found = journey.redeemable(tx, asked.vault, asked.parameters["code"], asked.now)
         pairwise = _pairwise_key(tx, asked.vault, found)
     if isinstance(found, journey.Spent) and found.client_id == client.client_id:
-        return Facts(found, asked.vault)
+        return found
     if not isinstance(found, journey.Redeemable) or pairwise is None:
         raise Wire("invalid_grant", "the code is unknown or too old")
     _check_bound(asked, found.journey.request, client)
-    return _signed(asked, found, client, subject.pairwise(pairwise, client.pairwise_sector))
+    about = _about(asked, found, client, subject.pairwise(pairwise, client.pairwise_sector))
+    return Facts(found, asked.vault, issue.sign(asked, about, refreshable=True))
 
 
-def act(tx: Tx, facts: Facts, now: int) -> dict[str, Any] | Refusal:
+def act(tx: Tx, facts: Facts | journey.Spent, now: int) -> dict[str, Any] | Refusal:
     """Spend the code and give the tokens; a second use ends the tokens of the first and is remembered."""
-    if isinstance(facts.code, journey.Spent):
-        return journey.reused(tx, facts.code, now)
+    if isinstance(facts, journey.Spent):
+        return journey.reused(tx, facts, now)
     given = permission.get(tx, facts.code.permission_id)
     if given is None or given.standing(now) != "live":
         return Refusal("invalid_grant", "the person ended this permission")
@@ -66,9 +65,14 @@ def act(tx: Tx, facts: Facts, now: int) -> dict[str, Any] | Refusal:
     if person is None or person.disabled:
         return Refusal("invalid_grant", "the code is unknown or too old")
     refused = journey.spend(
-        tx, facts.vault, facts.code, access_token=facts.access_token, now=now, expires=facts.expires
+        tx, facts.vault, facts.code, access_token=facts.issued.access_token, now=now, expires=facts.issued.expires
     )
-    return facts.body if refused is None else refused
+    if refused is not None:
+        return refused
+    if not facts.issued.for_here:  # a token for another server opens nothing: nothing is kept for it
+        preview.drop(tx, facts.code.held.row_id)
+    issue.keep(tx, facts.issued, given, now)
+    return facts.issued.body
 
 
 def _pairwise_key(tx: Tx, vault: Vault, found: journey.Redeemable | journey.Spent | None) -> bytes | None:
@@ -92,45 +96,24 @@ def _check_bound(asked: TokenRequest, request: AuthorizationRequest, client: Cli
         pkce.verify(parameters.get("code_verifier"), request.code_challenge)
     except (ValueError, keys_errors.Mismatch) as refused:
         raise Wire("invalid_grant", "code_verifier is missing or does not fit the challenge") from refused
-    if request.dpop_jkt is not None and request.dpop_jkt != asked.proof.jkt:
+    if request.dpop_jkt is not None and request.dpop_jkt != asked.jkt:
         raise Wire("invalid_grant", "the code is bound to another key")
 
 
-def _signed(asked: TokenRequest, found: journey.Redeemable, client: Client, sub: str) -> Facts:
-    request, acr = found.journey.request, found.journey.acr
-    token = access_token.mint(
-        asked.keyring,
-        issuer=asked.issuer,
+def _about(asked: TokenRequest, found: journey.Redeemable, client: Client, sub: str) -> About:
+    request = found.journey.request
+    return About(
+        person_id=found.person_id,
         subject=sub,
-        client_id=client.client_id,
+        client=client,
         scope=request.scope,
-        acr=acr,
-        jkt=asked.proof.jkt,
-        grant_id=found.permission_id,
+        acr=found.journey.acr,
+        auth_time=found.held.auth_time,
+        told=request.max_age is not None or request.auth_time or client.require_auth_time,
+        permission_id=found.permission_id,
         family=found.family,
-        now=asked.now,
-        lifetime=asked.lifetime,
-    )
-    told = request.max_age is not None or client.require_auth_time
-    identity = id_token.mint(
-        asked.keyring,
-        issuer=asked.issuer,
-        subject=sub,
-        client_id=client.client_id,
-        acr=acr,
-        now=asked.now,
+        data=request.data,
+        audience=resource.audience(client, asked.issuer, asked.parameters.all("resource"), request.resources),
+        resources=request.resources,
         nonce=request.nonce,
-        auth_time=found.held.auth_time if told else None,
-        lifetime=asked.lifetime,
-        alg=client.id_token_signed_response_alg,
     )
-    body = {
-        "access_token": token,
-        "token_type": "DPoP",
-        "expires_in": asked.lifetime,
-        "scope": " ".join(request.scope),
-        "id_token": identity,
-        "grant_id": found.permission_id,
-        "authorization_details": [data_request.details(request.data, asked.catalogue, asked.issuer)],
-    }
-    return Facts(found, asked.vault, token, asked.now + asked.lifetime * SECOND, body)

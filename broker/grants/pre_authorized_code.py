@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import insert
-
 from broker.answers import Refusal
 from broker.database import Tx
 from broker.errors import Wire
 from broker.sign_in import subject
-from broker.tables import token_family
 from broker.tokens import access_token
+from broker.tokens import family as families
 from broker.tokens.token_request import TokenRequest
 from consent import permission
 from keys import canonical, opaque
@@ -28,7 +26,6 @@ from wallet import offer
 
 ANONYMOUS = True
 DETAILS_TYPE = "openid_credential"
-FAMILY_MARGIN = 3_600_000_000  # microseconds a family is remembered beyond its token
 SECOND = 1_000_000  # microseconds
 MAX_TX_CODE = 64
 
@@ -95,14 +92,8 @@ def act(tx: Tx, facts: Facts, now: int) -> dict[str, Any] | Refusal:
     )
     if not spent:
         return Refusal("invalid_grant", "the pre-authorized code is unknown, used or too old")
-    tx.execute(
-        insert(token_family).values(
-            family=facts.family,
-            permission_id=permission_id,
-            client_id=facts.client_id,
-            created=now,
-            expires=facts.expires + FAMILY_MARGIN,
-        )
+    families.start(
+        tx, facts.family, permission_id=permission_id, client_id=facts.client_id, now=now, expires=facts.expires
     )
     return facts.body
 
@@ -132,7 +123,7 @@ def _signed(asked: TokenRequest, found: offer.Redeemable, sub: str, tx_code: str
         client_id=client_id,
         scope=(held["scope"],),
         acr=held["acr"],
-        jkt=asked.proof.jkt,
+        jkt=asked.jkt,
         grant_id=found.offer.permission_id,
         family=family,
         now=asked.now,

@@ -115,9 +115,10 @@ def _sign(keyring: Keyring, whom: Whom, further: Mapping[str, Any], jti: str, *,
         "iat": issued,
         "exp": issued + lifetime,
         "jti": jti,
-        "scope": " ".join(whom.scope),
         **further,
     }
+    if whom.scope:
+        claims["scope"] = " ".join(whom.scope)
     if whom.jkt is not None:
         claims["cnf"] = {"jkt": whom.jkt}
     return jws.sign(keyring.signer(purpose="token", alg=ALG), claims, typ="at+jwt")

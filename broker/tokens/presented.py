@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from broker.database import Tx
 from broker.errors import Wire
 from broker.tokens import access_token, dpop
 from broker.tokens.access_token import AccessToken
@@ -14,15 +15,20 @@ MAX_TOKEN = 4096  # characters
 
 @dataclass(frozen=True)
 class Presented:
-    """A verified token with the proof that whoever sent it holds its key.
+    """A verified token with the proof that whoever sent it holds its key; no proof for a token bound to none.
 
     `text` is the token as sent: the handle of what is sealed to it. What the caller still owes, in its act: spend the proof
-    (`proof.spend(tx)`), read the permission's and the family's rows.
+    (`spend(tx)`), read the rows that say whether the token still counts (`standing.read`).
     """
 
     token: AccessToken
     text: str
-    proof: VerifiedProof
+    proof: VerifiedProof | None
+
+    def spend(self, tx: Tx) -> None:
+        """Let the proof count once."""
+        if self.proof is not None:
+            self.proof.spend(tx)
 
 
 def verify(
@@ -38,15 +44,20 @@ def verify(
 ) -> Presented:
     """Check the `Authorization` and `DPoP` headers of a request to a resource; raises `Wire` (401).
 
-    `url` is issuer and path. A bound token sent as Bearer is refused (RFC 9449 §7.1: no downgrade); the scheme's case is free.
+    `url` is issuer and path. A bound token sent as Bearer is refused (RFC 9449 §7.1: no downgrade), and an unbound one
+    sent with a proof; the scheme's case is free.
     """
     if len(authorization) != 1:
         raise Wire("invalid_token", "exactly one Authorization header is needed", status=401)
     scheme, _, text = authorization[0].partition(" ")
-    if scheme.lower() != "dpop":
+    if scheme.lower() not in {"dpop", "bearer"}:
         raise Wire("invalid_token", "the access token must be sent with the DPoP scheme", status=401)
     if not 1 <= len(text) <= MAX_TOKEN or not text.isascii():
         raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
     token = access_token.verify(text, keyring, issuer=issuer, now=now)
+    if scheme.lower() != token.scheme.lower():
+        raise Wire("invalid_token", f"the access token must be sent with the {token.scheme} scheme", status=401)
+    if token.jkt is None:
+        return Presented(token, text, None)
     proof = dpop.verify(proofs, method=method, url=url, ring=ring, now=now, access_token=text, jkt=token.jkt)
     return Presented(token, text, proof)

@@ -7,6 +7,7 @@ from broker.database import Database
 from broker.parameters import Parameters
 from broker.tokens.dpop import VerifiedProof
 from consent.catalogue import Catalogue
+from consent.intended_use import Uses
 from keys.keyring import Keyring, RootKeyring
 from keys.vault import Vault
 
@@ -15,18 +16,25 @@ from keys.vault import Vault
 class TokenRequest:
     """What a grant may use: the parameters, who asks, with which key, and the wired parts.
 
-    `client` is None only for a grant that admits anonymous callers. `lifetime` of tokens in seconds, `now` in microseconds.
+    `client` is None only for a grant that admits anonymous callers, `proof` only for a client that is not held to send one
+    and did not. `lifetime` of tokens in seconds, `now` in microseconds.
     The endpoint spends the assertion and the proof; a grant spends only what it redeems.
     """
 
     parameters: Parameters
     client: AuthenticatedClient | None
-    proof: VerifiedProof
+    proof: VerifiedProof | None
     issuer: str
     database: Database
     keyring: Keyring
     roots: RootKeyring
     vault: Vault
     catalogue: Catalogue
+    uses: Uses
     lifetime: int
     now: int
+
+    @property
+    def jkt(self) -> str | None:
+        """The thumbprint of the key the tokens will be bound to; None for bearer tokens."""
+        return None if self.proof is None else self.proof.jkt

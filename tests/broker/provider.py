@@ -155,7 +155,7 @@ def wire(database: Database, tmp_path: Path, now: int) -> Provider:
     (tmp_path / "keys").mkdir(mode=0o700)
     clock = [now]
     clients = [
-        client(key, grant_types=GRANTS, scope="openid use:town.permit use:town.benefit files.read", calls=[RESOURCE]),
+        client(key, grant_types=GRANTS, scope="openid use:town.permit use:town.benefit files:read", calls=[RESOURCE]),
         client(key, "other", redirect_uris=["https://other.example/cb"], grant_types=GRANTS, serves=[RESOURCE]),
         client(key, "off", disabled=True),
     ]

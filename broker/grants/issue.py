@@ -1,0 +1,159 @@
+"""What a grant about a person answers: access token, ID token, refresh token (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
+
+`sign` makes all of it before the act, `keep` stores in the act what outlives the answer.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.clients.registry import Client
+from broker.database import Tx
+from broker.tokens import access_token, id_token, reference, refresh_token
+from broker.tokens.token_request import TokenRequest
+from consent import request as data_request
+from consent.permission import Permission
+from consent.request import DataRequest
+from keys import opaque
+from keys.keyring import RootKeyring
+
+SECOND = 1_000_000  # microseconds
+LONGEST = 1095 * 86_400 * SECOND  # of a permission without an end of its own
+
+
+@dataclass(frozen=True)
+class About:
+    """Who the tokens are about and what they may: as the person decided, whatever way the decision came.
+
+    `subject` is the pairwise identifier; `told`: the client may know `auth_time` (microseconds). `audience` is the one
+    server the access token is for; only one for this server opens data, and none that is `narrowed`.
+    """
+
+    person_id: str = field(repr=False)
+    subject: str
+    client: Client
+    scope: tuple[str, ...]
+    acr: str
+    auth_time: int
+    told: bool
+    permission_id: str
+    family: str
+    data: DataRequest
+    audience: str
+    resources: tuple[str, ...] = ()
+    nonce: str | None = None
+    narrowed: bool = False
+
+
+@dataclass(frozen=True)
+class Issued:
+    """The signed tokens with the response body. `expires` (microseconds) is the access token's end."""
+
+    about: About
+    access_token: str = field(repr=False)
+    expires: int
+    body: dict[str, Any] = field(repr=False)
+    jkt: str | None
+    for_here: bool
+    roots: RootKeyring = field(repr=False)
+
+    @property
+    def refresh_token(self) -> str | None:
+        """The new refresh token, if one is given."""
+        given: str | None = self.body.get("refresh_token")
+        return given
+
+
+def sign(asked: TokenRequest, about: About, *, refreshable: bool) -> Issued:
+    """Sign what is answered; with `refreshable` a refresh token comes along where client and permission allow it.
+
+    A permission for once has none (its data are handed over once), nor has a client not registered for refreshing.
+    """
+    body: dict[str, Any] = {
+        "access_token": _access_token(asked, about),
+        "token_type": access_token.scheme(asked.jkt),
+        "expires_in": asked.lifetime if about.audience == asked.issuer else min(asked.lifetime, access_token.LIFETIME),
+        "scope": " ".join(about.scope),
+        "grant_id": about.permission_id,
+    }
+    if "openid" in about.scope:
+        body["id_token"] = id_token.mint(
+            asked.keyring,
+            issuer=asked.issuer,
+            subject=about.subject,
+            client_id=about.client.client_id,
+            acr=about.acr,
+            now=asked.now,
+            nonce=about.nonce,
+            auth_time=about.auth_time if about.told else None,
+            lifetime=asked.lifetime,
+            alg=about.client.id_token_signed_response_alg,
+        )
+    for_here = about.audience == asked.issuer
+    if for_here and not about.narrowed:
+        body["authorization_details"] = [data_request.details(about.data, asked.catalogue, asked.issuer)]
+    if refreshable and about.data.kind == "ongoing" and about.client.may_use("refresh_token"):
+        body["refresh_token"] = opaque.token()
+    ends = asked.now + body["expires_in"] * SECOND
+    return Issued(about, body["access_token"], ends, body, asked.jkt, for_here, asked.roots)
+
+
+def keep(tx: Tx, issued: Issued, given: Permission, now: int) -> None:
+    """Store the refresh token, if one was signed, until the permission ends; its family must have been started."""
+    if issued.refresh_token is None:
+        return
+    about = issued.about
+    kept = refresh_token.Kept(
+        person_id=about.person_id,
+        subject=about.subject,
+        scope=about.scope,
+        acr=about.acr,
+        auth_time=about.auth_time,
+        told=about.told,
+        data=data_request.to_json(about.data),
+        resources=about.resources,
+    )
+    refresh_token.issue(
+        tx,
+        issued.roots.ring("token"),
+        issued.refresh_token,
+        family=about.family,
+        client_id=about.client.client_id,
+        jkt=issued.jkt,
+        kept=kept,
+        now=now,
+        expires=now + LONGEST if given.valid_to is None else given.valid_to,
+    )
+
+
+def _access_token(asked: TokenRequest, about: About) -> str:
+    if about.audience == asked.issuer:
+        return access_token.mint(
+            asked.keyring,
+            issuer=asked.issuer,
+            subject=about.subject,
+            client_id=about.client.client_id,
+            scope=about.scope,
+            acr=about.acr,
+            jkt=asked.jkt,
+            grant_id=about.permission_id,
+            family=about.family,
+            now=asked.now,
+            lifetime=asked.lifetime,
+            narrowed=about.narrowed,
+        )
+    jti = opaque.token()
+    behind = reference.Reference(about.family, about.person_id)
+    return access_token.mint_for(
+        asked.keyring,
+        issuer=asked.issuer,
+        audience=about.audience,
+        subject=about.subject,
+        client_id=about.client.client_id,
+        scope=tuple(word for word in about.scope if word != "openid" and not data_request.spells(word, asked.uses)),
+        jkt=asked.jkt,
+        now=asked.now,
+        lifetime=asked.lifetime,
+        jti=jti,
+        acr=about.acr,
+        ref=reference.seal(asked.vault, behind, jti=jti, now=asked.now),
+    )
