@@ -16,32 +16,14 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
-from keys import base64url, canonical, jwk
+from keys import base64url, canonical, jwk, jwt_claims
 from keys.errors import InvalidKey, InvalidToken, Malformed
+from keys.jwt_claims import Purpose
 from keys.keyring import SigningKey
 
 MAX_HEADER = 8 * 1024  # characters; a proof with an RSA key or a certificate chain passes
 MAX_TRIED = 4  # keys tried for one token
 RESERVED = frozenset({"alg", "kid", "typ", "crit"})
-
-
-@dataclass(frozen=True)
-class Purpose:
-    """What a kind of token must be. Times in seconds; `None` leaves a time unbounded."""
-
-    name: str
-    algs: frozenset[str]
-    typ: frozenset[str | None]  # lower case, without `application/`
-    required: frozenset[str]
-    max_size: int  # characters of the whole token
-    lifetime: int | None = None  # `exp` at most this far ahead
-    age: int | None = None  # `iat` at most this long ago
-    skew: int = 10  # how far `iat` and `nbf` may lie ahead of our clock
-    expires: bool = True  # `exp` in the past refuses it
-    brings_key: bool = False  # the header's `jwk` is the key
-    audience: bool = True  # `aud` must be the one string the caller names
-    audiences: bool = False  # or a list of strings with that one among them
-    window: int | None = None  # `nbf` at most this long ago, `exp` at most this long after it
 
 
 ASYMMETRIC = frozenset({"ES256", "PS256", "EdDSA", "Ed25519"})
@@ -104,6 +86,14 @@ CREDENTIAL_PROOF = Purpose(
 )
 RECEIPT = Purpose(
     "receipt", OURS, frozenset({"prefill-receipt+jwt"}), frozenset({"iss", "iat"}), 65_536, audience=False
+)
+SOFTWARE_STATEMENT = Purpose(
+    "software-statement",
+    ASYMMETRIC | {"RS256"},
+    frozenset({None, "jwt"}),
+    frozenset({"iss"}),
+    16_384,
+    audience=False,
 )
 
 
@@ -186,8 +176,7 @@ def verify(
     alg = _check_header(purpose, header, algorithms)
     key = _verify_signature(_candidates(purpose, header, alg, keys), alg, signed, signature)
     claims = _json(payload)
-    _check_claims(purpose, claims, issuer, audience, expect)
-    _check_times(purpose, claims, now // 1_000_000)
+    jwt_claims.check(purpose, claims, issuer=issuer, audience=audience, expect=expect, now=now // 1_000_000)
     return Claims(purpose.name, MappingProxyType(claims), MappingProxyType(header), key)
 
 
@@ -255,51 +244,6 @@ def _verify_signature(
         except (InvalidKey, JoseError, ValueError) as error:
             raise InvalidToken("key") from error
     raise InvalidToken("signature")
-
-
-def _check_claims(
-    purpose: Purpose, claims: Mapping[str, Any], issuer: str | None, audience: str | None, expect: Mapping[str, str]
-) -> None:
-    for name in sorted(purpose.required - claims.keys()):
-        raise InvalidToken(f"missing_{name}")
-    for name in ("iss", "sub", "jti", "client_id", "htm", "htu"):
-        if name in purpose.required and (not isinstance(claims[name], str) or not claims[name]):
-            raise InvalidToken(f"wrong_{name}")
-    if purpose.audience:
-        if audience is None:
-            raise TypeError("this purpose needs an audience")
-        expect = {"aud": audience, **expect}
-    if issuer is not None:
-        expect = {"iss": issuer, **expect}
-    for name, value in expect.items():
-        if name not in claims:
-            raise InvalidToken(f"missing_{name}")
-        listed = name == "aud" and purpose.audiences and _is_list_of(claims[name], value)
-        if not listed and (not isinstance(claims[name], str) or claims[name] != value):
-            raise InvalidToken(f"wrong_{name}")
-
-
-def _is_list_of(given: object, value: str) -> bool:
-    return isinstance(given, list) and all(isinstance(one, str) for one in given) and value in given
-
-
-def _check_times(purpose: Purpose, claims: Mapping[str, Any], now: int) -> None:
-    times = {name: claims[name] for name in ("exp", "iat", "nbf") if name in claims}
-    for name, value in times.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InvalidToken(f"wrong_{name}")
-    if purpose.expires and "exp" in times and times["exp"] <= now:
-        raise InvalidToken("expired")
-    if "exp" in times and purpose.lifetime is not None and times["exp"] > now + purpose.lifetime + purpose.skew:
-        raise InvalidToken("too_long")
-    if any(times.get(name, now) > now + purpose.skew for name in ("iat", "nbf")):
-        raise InvalidToken("not_yet")
-    if purpose.age is not None and times["iat"] < now - purpose.age:
-        raise InvalidToken("too_old")
-    if purpose.window is not None and times["nbf"] < now - purpose.window:
-        raise InvalidToken("too_old")
-    if purpose.window is not None and times["exp"] > times["nbf"] + purpose.window:
-        raise InvalidToken("too_long")
 
 
 def _json(part: str) -> dict[str, Any]:
