@@ -104,9 +104,9 @@ def build(use: IntendedUse, request: DataRequest, catalogue: Catalogue, language
 
 def _blocks(use: IntendedUse, request: DataRequest, catalogue: Catalogue, language: str) -> tuple[Block, ...]:
     def said(name: str) -> str:
-        return wording.sentence(language, name)
+        return wording.sentence(language, wording.name_for(use.mode, name))
 
-    basis = f"{use.legal_basis.text[language]} ({use.legal_basis.article})"
+    basis = f"{use.legal_basis.text[language]} {wording.isolated(f'({use.legal_basis.article})')}"
     sources = dict.fromkeys(catalogue.attribute(item).source for item in request.item_ids)
     names = said("comma").join(catalogue.register(source, language) for source in sources)
     required = _items(use, request.required, catalogue, language)
@@ -126,12 +126,13 @@ def _blocks(use: IntendedUse, request: DataRequest, catalogue: Catalogue, langua
 
 
 def _items(use: IntendedUse, chosen: frozenset[str], catalogue: Catalogue, language: str) -> tuple[Item, ...]:
+    kept = wording.name_for(use.mode, "kept")
     return tuple(
         Item(
             id=item.id,
             label=catalogue.attribute(item.id).labels[language],
             reason=item.reason[language],
-            kept=wording.sentence(language, "kept", days=wording.span(item.retention_days, language)),
+            kept=wording.sentence(language, kept, days=wording.span(item.retention_days, language)),
         )
         for item in use.items
         if item.id in chosen
@@ -140,7 +141,7 @@ def _items(use: IntendedUse, chosen: frozenset[str], catalogue: Catalogue, langu
 
 def _until(use: IntendedUse, request: DataRequest, language: str) -> str:
     if request.kind == "once":
-        return wording.sentence(language, "until_once")
+        return wording.sentence(language, wording.name_for(use.mode, "until_once"))
     durations = wording.choice([wording.span(days, language) for days in use.durations], language)
     return wording.sentence(language, "until_ongoing", durations=durations)
 

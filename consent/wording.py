@@ -25,6 +25,13 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "consequence": "If you do not share",
         "alternative": "Another way",
         "kept": "They keep it for {days} at most.",
+        "own_why": "What it is for",
+        "own_basis": "What allows it",
+        "own_items": "What it will hold",
+        "own_items_text": "We fetch this from the register when your wallet collects it.",
+        "own_until_once": "One copy, for your wallet. For another one you ask again.",
+        "own_consequence": "If you do not add it",
+        "own_kept": "It is good for {days} at most.",
         "comma": ", ",
         "or": " or ",
     },
@@ -44,6 +51,13 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "consequence": "إذا لم تشارك",
         "alternative": "طريقة أخرى",
         "kept": "يحتفظون به لمدة {days} على الأكثر.",
+        "own_why": "ما الغرض منه",
+        "own_basis": "ما الذي يسمح به",
+        "own_items": "ما الذي سيحتويه",
+        "own_items_text": "نجلب هذا من السجل عندما تستلمه محفظتك.",
+        "own_until_once": "نسخة واحدة لمحفظتك. وإذا أردت نسخة أخرى تطلبها من جديد.",
+        "own_consequence": "إذا لم تُضفه",
+        "own_kept": "يبقى صالحًا لمدة {days} على الأكثر.",
         "comma": "، ",
         "or": " أو ",
     },
@@ -62,6 +76,17 @@ UNITS: Mapping[str, Mapping[str, tuple[str, str, str, str]]] = {
 def sentence(language: str, name: str, **parts: str) -> str:
     """Give one sentence, its parts filled in."""
     return SENTENCES[language][name].format(**parts)
+
+
+def name_for(mode: str, name: str) -> str:
+    """Choose the sentence: what people ask for themselves is not what others ask them for."""
+    own = f"own_{name}"
+    return own if mode == "explicit_request" and own in SENTENCES["en"] else name
+
+
+def isolated(text: str) -> str:
+    """Wrap letters of perhaps another direction, so that brackets around them stay in place (Unicode UAX #9)."""
+    return f"\u2068{text}\u2069"
 
 
 def span(days: int, language: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent import intended_use, notice, request
+from consent import intended_use, notice, request, wording
 from keys import canonical
 
 REQUIRED = ("who", "why", "basis", "items", "until", "sources", "consequence", "alternative")
@@ -35,6 +35,29 @@ def test_what_a_use_does_not_have_is_left_out(uses, catalogue):
     assert tuple(block.kind for block in notice.build(use, asked, catalogue, "en").blocks) == REQUIRED
 
 
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_what_people_ask_for_themselves_is_told_in_words_of_its_own(uses, catalogue, asked, childcare, language):
+    """Nothing was fetched yet and nobody asks them for it: the notice does not say so."""
+    use = uses.get("semel.wallet-residence")
+    own = request.normalise([f"use:{use.id}"], uses, use.client_id)
+    assert own is not None
+    read = {block.kind: block for block in notice.build(use, own, catalogue, language).blocks}
+    other = {block.kind: block for block in notice.build(childcare, asked, catalogue, language).blocks}
+    for kind in ("why", "basis", "items", "consequence"):
+        assert read[kind].heading != other[kind].heading
+    assert read["items"].text != other["items"].text
+    assert wording.sentence(language, "until_once") != read["until"].text
+    assert {item.kept for item in read["items"].items} == {
+        wording.sentence(language, "own_kept", days=wording.span(1, language))
+    }
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_article_keeps_its_brackets_in_either_direction(childcare, asked, catalogue, language):
+    text = texts_of(notice.build(childcare, asked, catalogue, language))["basis"]
+    assert text.endswith("\u2068(GDPR art. 6(1)(a))\u2069")
+
+
 def texts_of(made: notice.Notice) -> dict[str, str]:
     return {block.kind: block.text for block in made.blocks}
 
@@ -49,7 +72,7 @@ def test_how_long(childcare, permit, uses, asked, catalogue):
 
 def test_the_registers_are_named(childcare, asked, catalogue):
     made = notice.build(childcare, asked, catalogue, "en")
-    assert texts_of(made)["sources"] == "Population register, Tax Agency, your account here"
+    assert texts_of(made)["sources"] == "Population register, Tax Agency, your account with us"
 
 
 def test_the_page_has_every_text_and_only_ids_for_values(childcare, asked, catalogue):
