@@ -28,7 +28,8 @@ const [code, tail] = library.split(/export\{(?=[^}]*initAll)/);
 if (!tail) throw new Error("govuk-frontend's script has another shape than expected");
 const script = notice + code + "\n" + readFileSync(join(here, "page.js"), "utf8");
 
-const outputs = { "ltr.css": ltr, "rtl.css": rtl, "page.js": script, "mark.svg": readFileSync(join(here, "mark.svg"), "utf8") };
+const own = (name) => readFileSync(join(here, name), "utf8");
+const outputs = { "ltr.css": ltr, "rtl.css": rtl, "page.js": script, "form-post.js": own("form-post.js"), "mark.svg": own("mark.svg") };
 mkdirSync(target, { recursive: true });
 for (const old of readdirSync(target)) rmSync(join(target, old));
 for (const [name, text] of Object.entries(outputs)) {

@@ -50,12 +50,16 @@ class Redirect:
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its template, what fills it, and the one foreign origin its form may end at (CSP `form-action`)."""
+    """A page: its template, what fills it, and the one foreign origin its form may end at (CSP `form-action`).
+
+    Without `own_forms` its form may end there and nowhere else.
+    """
 
     template: str
     context: Mapping[str, Any]
     status: int = 200
     form_action: str | None = None
+    own_forms: bool = True
     language: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     cookies: tuple[Cookie, ...] = ()

@@ -226,7 +226,12 @@ def respond(request: Request, answer: Answer) -> Response:
         context = {"form_token": seen.form_token, "signed_in": _signed_in(seen), **answer.context}
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         text = request.app.state.renderer.render(answer.template, context, language=language, here=here)
-        response = Response(text, answer.status, {**render.headers(answer.form_action), **answer.headers}, "text/html")
+        response = Response(
+            text,
+            answer.status,
+            {**render.headers(answer.form_action, own_forms=answer.own_forms), **answer.headers},
+            "text/html",
+        )
         cookies = (*seen.cookies, *cookies)
     elif isinstance(answer, Json):
         response = Response(canonical.dumps(answer.body), answer.status, dict(answer.headers), "application/json")

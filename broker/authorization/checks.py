@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
-from broker.authorization import claims_parameter, details, hints, pkce, prompt, redirect_uri, resource
+from broker.authorization import claims_parameter, details, hints, pkce, prompt, redirect_uri, resource, response
 from broker.authorization.request import AuthorizationRequest, Unchecked
 from broker.clients import profile
 from broker.errors import Wire
@@ -78,11 +78,13 @@ def registered_redirect_uri(asked: Unchecked) -> Members:
         raise Wire("invalid_request", str(refused)) from refused
 
 
-def response_mode_is_query(asked: Unchecked) -> Members:
-    """A code travels in the query (OAuth 2.0 Multiple Response Types §2.1)."""
-    if asked.parameters.get("response_mode", "query") != "query":
-        raise Wire("invalid_request", "response_mode must be query")
-    return {}
+def registered_response_mode(asked: Unchecked) -> Members:
+    """How the response travels: in the query or a form, signed where the client registered it (JARM §2.3, Form Post §2)."""
+    try:
+        mode, alg = response.check_mode(asked.client, asked.parameters.get("response_mode"))
+    except ValueError as refused:
+        raise Wire("invalid_request", str(refused)) from refused
+    return {"response_mode": mode, "response_alg": alg}
 
 
 def scope_with_openid(asked: Unchecked) -> Members:
@@ -199,7 +201,7 @@ CHECKS: list[tuple[Check, set[At]]] = [
     (client_is_who_asks,      {A, P}),
     (registered_redirect_uri, {A, P}),
     (response_type_is_code,   {A, P}),
-    (response_mode_is_query,  {A, P}),
+    (registered_response_mode, {A, P}),
     (scope_with_openid,       {A, P}),
     (state_and_nonce,         {A, P}),
     (s256_challenge,          {A, P}),

@@ -48,6 +48,7 @@ class AuthorizationRequest:
     """A request that passed every check of its endpoint; only `checks.check` makes one, only `from_json` brings it back.
 
     `claims` is the parameter without values (`claims_parameter`), `auth_time` whether it was asked for, `hint` sealed.
+    `response_alg` signs the response, None leaves it unsigned.
     """
 
     client_id: str
@@ -55,6 +56,8 @@ class AuthorizationRequest:
     scope: tuple[str, ...]
     code_challenge: str
     data: DataRequest
+    response_mode: str = "query"
+    response_alg: str | None = None
     state: str | None = None
     nonce: str | None = None
     dpop_jkt: str | None = None

@@ -1,21 +1,82 @@
-"""The authorization response: back to the client with `iss`, in the query (RFC 6749 §4.1.2, RFC 9207 §2)."""
+"""The authorization response: back to the client with `iss`, in the mode it asked for (RFC 6749 §4.1.2, RFC 9207 §2).
 
+`query` puts the members into the address; `form_post` into a form of ours that the browser sends on (OAuth 2.0 Form Post Response
+Mode §2); with `.jwt` they travel in one signed JWT (JARM §2.3), so that nothing readable is in the address.
+"""
+
+from collections.abc import Mapping
+from typing import cast
 from urllib.parse import quote
 
+from broker.answers import Page, Redirect
+from broker.authorization.request import AuthorizationRequest
+from broker.clients import web_address
+from broker.clients.metadata import ClientMetadata
+from keys import jws
+from keys.algorithms import Alg
+from keys.keyring import Keyring
 
-def success(redirect_uri: str, code: str, *, state: str | None, issuer: str) -> str:
-    """Return where to send the browser with a code. The address is that of a checked request, never one as sent."""
-    return _location(redirect_uri, code=code, iss=issuer, state=state)
+PLAIN = ("query", "form_post")
+SIGNED = ("query.jwt", "form_post.jwt")
+MODES = (*PLAIN, *SIGNED, "jwt")  # `jwt` is the mode of the flow's own: query.jwt (JARM §2.3.4)
+LIFETIME = 120  # seconds of a signed response; JARM §2.1 allows ten minutes
+SECOND = 1_000_000  # microseconds
 
 
-def error(redirect_uri: str, code: str, *, state: str | None, issuer: str, description: str = "") -> str:
-    """Return where to send the browser with an error code of RFC 6749 §4.1.2.1 or OpenID Connect Core §3.1.2.6."""
-    return _location(redirect_uri, error=code, error_description=description, iss=issuer, state=state)
+def check_mode(client: ClientMetadata, asked: str | None) -> tuple[str, str | None]:
+    """Return the mode and the algorithm of the responses to a request; `ValueError` for what the client did not register.
+
+    A code never travels in the fragment or by script. Signed modes are for clients that registered what signs them.
+    """
+    mode = asked or "query"
+    if mode not in MODES:
+        raise ValueError("response_mode must be one of " + " ".join(MODES))
+    if mode in PLAIN:
+        return mode, None
+    if client.authorization_signed_response_alg is None:
+        raise ValueError("the client registered no authorization_signed_response_alg")
+    return "query.jwt" if mode == "jwt" else mode, client.authorization_signed_response_alg
 
 
-def _location(redirect_uri: str, **members: str | None) -> str:
+def success(request: AuthorizationRequest, code: str, *, issuer: str, keyring: Keyring, now: int) -> Redirect | Page:
+    """Answer with a code. The request is a checked one: nobody is sent to an address as it came."""
+    return _answer(request, {"code": code}, issuer, keyring, now)
+
+
+def error(
+    request: AuthorizationRequest, code: str, *, issuer: str, keyring: Keyring, now: int, description: str = ""
+) -> Redirect | Page:
+    """Answer with an error code of RFC 6749 §4.1.2.1 or OpenID Connect Core §3.1.2.6."""
+    said = {"error": code} | ({"error_description": description} if description else {})
+    return _answer(request, said, issuer, keyring, now)
+
+
+def _answer(
+    request: AuthorizationRequest, members: Mapping[str, str], issuer: str, keyring: Keyring, now: int
+) -> Redirect | Page:
+    members = {**members, "iss": issuer} | ({} if request.state is None else {"state": request.state})
+    if request.response_alg is not None:
+        members = {"response": _signed(request, members, keyring, now)}
+    if request.response_mode.startswith("form_post"):
+        return Page(
+            "form_post.html",
+            {"action": request.redirect_uri, "fields": list(members.items())},
+            form_action=web_address.origin(request.redirect_uri),
+            own_forms=False,
+        )
+    return Redirect(_location(request.redirect_uri, members))
+
+
+def _signed(request: AuthorizationRequest, members: Mapping[str, str], keyring: Keyring, now: int) -> str:
+    """Sign the members for the one client they are for, for two minutes (JARM §2.1)."""
+    about = {"aud": request.client_id, "iat": now // SECOND, "exp": now // SECOND + LIFETIME}
+    key = keyring.signer(purpose="token", alg=cast("Alg", request.response_alg))
+    return jws.sign(key, {**members, **about}, typ="JWT")
+
+
+def _location(redirect_uri: str, members: Mapping[str, str]) -> str:
     """Append to the address, keeping a query it has; the client's `state` goes back exactly as it came."""
-    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in members.items() if value)
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in members.items())
     if "?" not in redirect_uri:
         return f"{redirect_uri}?{query}"
     return redirect_uri + ("" if redirect_uri.endswith(("?", "&")) else "&") + query

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 
 from broker import needs, parameters
-from broker.answers import Cookie, Redirect, Refusal
+from broker.answers import Answer, Cookie, Page, Redirect, Refusal
 from broker.authorization import hints, journey, prompt, pushed, response
 from broker.authorization.pushed import PushedRequest
 from broker.authorization.request import AuthorizationRequest
@@ -49,7 +49,7 @@ async def gather(request: Request) -> Facts:
     )
 
 
-def act(tx: Tx, facts: Facts, now: int) -> Redirect | Refusal:
+def act(tx: Tx, facts: Facts, now: int) -> Answer | Refusal:
     """Claim the request for this browser and begin the journey, or sign in first."""
     claimed = pushed.claim(tx, facts.request_uri, facts.client_id, facts.visitor.browser_hash, now)
     if isinstance(claimed, Refusal):
@@ -67,7 +67,7 @@ async def gather_continue(request: Request) -> Facts:
     )
 
 
-def act_continue(tx: Tx, facts: Facts, now: int) -> Redirect | Refusal:
+def act_continue(tx: Tx, facts: Facts, now: int) -> Answer | Refusal:
     """Begin the journey of a request that this browser claimed before it signed in."""
     claimed = pushed.find(tx, facts.public_id, facts.visitor.browser_hash)
     if claimed is None:
@@ -75,7 +75,7 @@ def act_continue(tx: Tx, facts: Facts, now: int) -> Redirect | Refusal:
     return _onward(tx, facts, claimed, now)
 
 
-def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Redirect | Refusal:
+def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Answer | Refusal:
     cookies = (*facts.visitor.cookies, *_spoken(facts, claimed.request))
     if journey.get(tx, claimed.tx) is not None:
         return Redirect(f"/i/{claimed.tx}/consent", cookies=cookies)
@@ -84,7 +84,7 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Redirect 
     if session is None or lacking is not None:
         if not lacking and "none" not in asked.prompt:
             return Redirect(f"/i/{claimed.tx}/sign-in", cookies=cookies)
-        return _back(wired, asked, lacking or "login_required")
+        return _back(wired, asked, lacking or "login_required", now)
     begun = journey.begin(
         tx,
         journey_id=claimed.tx,
@@ -144,5 +144,5 @@ def _spoken(facts: Facts, asked: AuthorizationRequest) -> tuple[Cookie, ...]:
     return (needs.set_cookie(facts.wired, "semel-lang", known, None),)
 
 
-def _back(wired: needs.Parts, asked: AuthorizationRequest, error: str) -> Redirect:
-    return Redirect(response.error(asked.redirect_uri, error, state=asked.state, issuer=wired.issuer))
+def _back(wired: needs.Parts, asked: AuthorizationRequest, error: str, now: int) -> Redirect | Page:
+    return response.error(asked, error, issuer=wired.issuer, keyring=wired.keyring, now=now)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from broker import needs
 from broker.answers import Raw
-from broker.authorization import pkce, prompt, request_object
+from broker.authorization import pkce, prompt, request_object, response
 from broker.clients import authentication
 from broker.endpoints import details_schema, jwks, par, token, userinfo
 from consent import intended_use
@@ -42,7 +42,7 @@ def document(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "ledger_checkpoint_uri": issuer + CHECKPOINT,
         "scopes_supported": list(scopes),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(response.MODES),
         "grant_types_supported": list(token.GRANTS),
         **_anonymous(),
         "subject_types_supported": ["pairwise", "public"],
@@ -52,6 +52,7 @@ def document(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "code_challenge_methods_supported": [pkce.METHOD],
         "dpop_signing_alg_values_supported": algs,
         "authorization_response_iss_parameter_supported": True,
+        "authorization_signing_alg_values_supported": list(jws.FOR_CLIENTS),
         "acr_values_supported": list(intended_use.ACR[:2]),
         "prompt_values_supported": sorted(prompt.VALUES),
         "claim_types_supported": ["normal"],

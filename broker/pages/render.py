@@ -33,8 +33,8 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: name != "en"))
 
 
-def headers(form_action: str | None = None) -> dict[str, str]:
-    """Give the headers of every page; `form_action` is the one foreign origin its form may end at.
+def headers(form_action: str | None = None, *, own_forms: bool = True) -> dict[str, str]:
+    """Give the headers of every page; `form_action` is the one foreign origin its form may end at, besides ours (`own_forms`).
 
     The policy allows our own style sheets, script, pictures and fonts and nothing else: no inline code, no frames, no
     base address. Raises `ValueError` for what is not an origin, since it would be written into the policy as it stands.
@@ -47,7 +47,7 @@ def headers(form_action: str | None = None) -> dict[str, str]:
         "script-src": "'self'",
         "img-src": "'self'",
         "font-src": "'self'",
-        "form-action": "'self'" + (f" {form_action}" if form_action else ""),
+        "form-action": " ".join(["'self'"] * own_forms + [form_action or ""]).strip() or "'none'",
         "frame-ancestors": "'none'",
         "base-uri": "'none'",
     }

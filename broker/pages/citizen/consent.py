@@ -160,10 +160,10 @@ def end(tx: Tx, facts: Facts, now: int) -> Answer | None:
     if isinstance(facts.verdict, decision.Granted):
         return again(tx, facts, facts.verdict, now)
     if isinstance(facts.verdict, decision.Refused):
-        return back(tx, facts.visit, "invalid_request")
+        return back(tx, facts.visit, "invalid_request", now)
     if "none" in facts.visit.journey.request.prompt:
-        return back(tx, facts.visit, "consent_required")
-    return None if facts.eligible else back(tx, facts.visit, "access_denied")
+        return back(tx, facts.visit, "consent_required", now)
+    return None if facts.eligible else back(tx, facts.visit, "access_denied", now)
 
 
 def again(tx: Tx, facts: Facts, granted: decision.Granted, now: int) -> Answer:
@@ -203,11 +203,11 @@ def to_agency(tx: Tx, visit: Visit, now: int) -> Answer:
         return Page("already.html", {"outcome": "returned", "service": visit.service}, status=410)
     pushed.close(tx, found.journey_id)
     secret = journey.code(visit.handle, found.journey_id)
-    asked = found.request
-    return Redirect(response.success(asked.redirect_uri, secret, state=asked.state, issuer=visit.wired.issuer))
+    wired = visit.wired
+    return response.success(found.request, secret, issuer=wired.issuer, keyring=wired.keyring, now=now)
 
 
-def back(tx: Tx, visit: Visit, error: str) -> Answer:
+def back(tx: Tx, visit: Visit, error: str, now: int) -> Answer:
     """End the journey without data and send the browser back with an error."""
     found = visit.journey
     journey.decided(
@@ -215,8 +215,8 @@ def back(tx: Tx, visit: Visit, error: str) -> Answer:
     )
     preview.drop(tx, found.journey_id)
     pushed.close(tx, found.journey_id)
-    asked = found.request
-    return Redirect(response.error(asked.redirect_uri, error, state=asked.state, issuer=visit.wired.issuer))
+    wired = visit.wired
+    return response.error(found.request, error, issuer=wired.issuer, keyring=wired.keyring, now=now)
 
 
 def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:

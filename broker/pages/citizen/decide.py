@@ -138,4 +138,4 @@ def refuse(tx: Tx, facts: screen.Facts, now: int) -> Answer:
         {"type": "permission.refused", "party": visit.use.client_id, "purpose": visit.use.purpose_id},
         now,
     )
-    return screen.back(tx, visit, "access_denied")
+    return screen.back(tx, visit, "access_denied", now)

@@ -222,6 +222,14 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
         )
         for outcome in ("shared", "refused", "expired", "other_browser", "returned")
     ],
+    (
+        "form-post",
+        "form_post.html",
+        {
+            "action": "https://agency.example/callback?a=1&b=2",
+            "fields": [("code", "c0de"), ("state", '"><script>alert(2)')],
+        },
+    ),
     *[
         (
             f"problem-{code}",
