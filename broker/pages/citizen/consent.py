@@ -117,9 +117,9 @@ def _receipt(tx: Tx, visit: Visit, stream: Stream) -> release.ReleaseReceipt | N
 def act(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
     """Show the decision, its first showing entered in the ledger; or send the browser back where nothing is asked."""
     visit, wired = facts.visit, facts.visit.wired
-    ending = end(tx, facts, now)
-    if ending is not None:
-        return ending, []
+    instead = visits.overtaken(tx, visit) or end(tx, facts, now)
+    if instead is not None:
+        return instead, []
     expires = now + wired.durations.journey * SECOND
     if facts.held is not None and facts.previewed is not None:
         journey.extend(tx, visit.journey.journey_id, expires)

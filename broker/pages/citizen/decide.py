@@ -73,6 +73,9 @@ def _days(visit: Visit, chosen: str | None) -> int | None:
 def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
     """Record the press; a changed screen records nothing and comes again."""
     visit = facts.screen.visit
+    overtaken = visits.overtaken(tx, visit)
+    if overtaken is not None:
+        return overtaken, []  # the same press twice, or another in another tab: once
     if not facts.share:
         return refuse(tx, facts.screen, now), []
     if facts.changed and facts.screen.previewed is not None:
@@ -90,7 +93,7 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
         expires=now + waits.receipt * SECOND,
     )
     if not first or facts.screen.held is None or facts.shared is None:
-        return Redirect(visit.path("done")), []  # the same press twice: once
+        return Redirect(visit.path("consent")), []
     notice.keep(tx, facts.screen.notice)
     preview.keep(tx, facts.screen.held, facts.shared.kept)
     preview.reseal(tx, visit.wired.vault, facts.screen.held, visit.journey.code_public, expires=opens)

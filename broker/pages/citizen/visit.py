@@ -14,6 +14,7 @@ from broker import needs
 from broker.answers import Page, Redirect
 from broker.authorization import journey
 from broker.authorization.journey import Journey
+from broker.database import Tx
 from broker.sign_in.session import Session
 from consent import intended_use
 from consent.intended_use import IntendedUse
@@ -99,6 +100,14 @@ def _handle(request: Request, found: Journey) -> bytes | None:
     if len(handle) != journey.HANDLE or not hmac.compare_digest(sealing.public_of(handle), found.handle_public):
         return None
     return handle
+
+
+def overtaken(tx: Tx, visit: Visit) -> Redirect | None:
+    """Look once more before acting: where to go when another tab or press was quicker since the journey was read."""
+    found = journey.get(tx, visit.journey.journey_id)
+    if found is not None and found.state == visit.journey.state:
+        return None
+    return Redirect(visit.path("consent"))
 
 
 def decided(visit: Visit) -> Page | Redirect:
