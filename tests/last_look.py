@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -115,13 +116,21 @@ def families(tx: Tx, events: dict[int, Event]) -> None:
 def published(world: World, size: int) -> None:
     """The published files verify, and reach what the database held when this look began."""
     folder, until = world.data / "ledger", time.monotonic() + PUBLISH_SECONDS
-    while int((folder / "checkpoint").read_text().split("\n")[1]) < size:
+    while signed(folder) < size:
         assert time.monotonic() < until, "the publisher does not keep up"
         time.sleep(0.05)
     while not (report := audit.verify_folder(folder)).ok:  # files are replaced while they are read
         assert time.monotonic() < until, report.findings
         time.sleep(0.2)
     assert report.size >= size
+
+
+def signed(folder: Path) -> int:
+    """How many entries the published checkpoint covers; none before the first is published."""
+    try:
+        return int((folder / "checkpoint").read_text().split("\n")[1])
+    except FileNotFoundError:
+        return -1
 
 
 def hidden(world: World, database: Database) -> None:

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from broker.database import Database
+from consent import audit
 from consent.errors import ConsentError
 from tests import last_look
 from tests.world import World
@@ -14,6 +17,7 @@ from tests.world import World
 @pytest.fixture(autouse=True)
 def world(demo: World) -> Iterator[World]:
     """The demo without the look at the end: the stories here spoil what it sees."""
+    demo.check()
     yield demo
     demo.forget()
     demo.check()
@@ -77,9 +81,9 @@ def test_a_value_or_a_stranger_in_the_published_files(world: World, name: str) -
     stray: Path = world.data / "ledger" / name
     stray.write_text(world.inside.declared(person)["tax"]["iban"])
     try:
-        with pytest.raises(AssertionError):
-            last_look.hidden(world, last_look.Database.open(world.database_url))
-        assert not last_look.audit.verify_folder(world.data / "ledger").ok
+        with pytest.raises(AssertionError), closing(Database.open(world.database_url)) as database:
+            last_look.hidden(world, database)
+        assert not audit.verify_folder(world.data / "ledger").ok
     finally:
         stray.unlink()
 

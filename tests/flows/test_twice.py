@@ -38,6 +38,21 @@ def test_both_presses_at_the_same_moment(world: World) -> None:
     assert [event.type for event in world.inside.events(person)] == ["permission.given", "access.previewed"]
 
 
+def test_share_and_dont_share_at_the_same_moment(world: World) -> None:
+    person, agency = world.neighbour(), world.agency()
+    page = person.comes_from(agency.asks())
+    with ThreadPoolExecutor(4) as hands:
+        pages = list(hands.map(lambda button: person.press(page, "consent", button), ["share", "refuse"] * 2))
+    refused = [p for p in pages if p.url.startswith(agency.callback)]
+    given = person.sharing()
+    if refused:
+        assert agency.receives(refused[0]) == {"error": "access_denied"}
+        assert (given, len(world.inside.activity(person))) == ({}, 1)
+    else:
+        assert (len(given), world.inside.activity(person)) == (1, [])
+        agency.token(person.press(pages[0], "done", "continue"))
+
+
 def test_back_after_sharing(world: World) -> None:
     person, agency = world.neighbour(), world.agency()
     page = person.comes_from(agency.asks())
