@@ -48,6 +48,11 @@ class AuthenticatedClient:
         return self.client.client_id
 
     @property
+    def marker(self) -> tuple[str, bytes, int] | None:
+        """What is to be spent of how it authenticated, if anything."""
+        return None if self.assertion_id is None else (KIND, self.assertion_id, self.assertion_expires)
+
+    @property
     def confidential(self) -> bool:
         """Whether it proved who it is; a public client only said so (RFC 6749 §2.1)."""
         return self.client.token_endpoint_auth_method != "none"  # noqa: S105 - a method's name

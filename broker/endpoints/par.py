@@ -64,9 +64,7 @@ async def gather(request: Request) -> Facts:
 
 def act(tx: Tx, facts: Facts, now: int) -> Json:
     """Let assertion and proof count once, store the request."""
-    replay.spend(tx, authentication.KIND, facts.client.assertion_id, facts.client.assertion_expires)
-    if facts.proof is not None:
-        facts.proof.spend(tx)
+    replay.spend_all(tx, facts.client.marker, facts.proof.marker if facts.proof is not None else None)
     pushed.store(tx, facts.request, facts.request_uri, now, lifetime=facts.lifetime)
     nonce = facts.next_nonce if facts.proof is not None else {}
     body = {"request_uri": facts.request_uri, "expires_in": facts.lifetime}

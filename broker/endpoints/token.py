@@ -98,10 +98,8 @@ async def gather(request: Request) -> Facts:
 
 def act(tx: Tx, facts: Facts, now: int) -> Json | Refusal:
     """Let assertion and proof count once, then the grant."""
-    if facts.client is not None:
-        replay.spend(tx, authentication.KIND, facts.client.assertion_id, facts.client.assertion_expires)
-    if facts.proof is not None:
-        facts.proof.spend(tx)
+    client, proof = facts.client, facts.proof
+    replay.spend_all(tx, client.marker if client is not None else None, proof.marker if proof is not None else None)
     given = facts.grant.act(tx, facts.gathered, now)
     if isinstance(given, Refusal):
         return given

@@ -42,9 +42,14 @@ class VerifiedProof:
     expires: int
     at_resource: bool
 
+    @property
+    def marker(self) -> replay.Marker:
+        """What is remembered of it."""
+        return "dpop_at_resource" if self.at_resource else "dpop_proof", self.id_hash, self.expires
+
     def spend(self, tx: Tx) -> None:
         """Let the proof count once; raises `replay.Replayed` when it came before, on any worker."""
-        replay.spend(tx, "dpop_at_resource" if self.at_resource else "dpop_proof", self.id_hash, self.expires)
+        replay.spend_all(tx, self.marker)
 
 
 def nonce(ring: SealingRing, now: int) -> str:

@@ -1,11 +1,11 @@
 """Markers of what may be used once: assertion and proof ids (RFC 7523 §3, RFC 9449 §11.1)."""
 
-from sqlalchemy import insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import text
 
 from broker.database import Tx
 from broker.errors import Wire
-from broker.tables import replay
+
+Marker = tuple[str, bytes, int]  # kind, digest of the id, microseconds until which it is remembered
 
 
 class Replayed(Wire):
@@ -22,16 +22,38 @@ REFUSALS = {
 # fmt: on
 
 
-def spend(tx: Tx, kind: str, id_hash: bytes | None, expires: int) -> None:
-    """Remember an id in one statement; raise `Replayed` when it is known, which undoes the caller's whole act.
+_ROW = "(:kind{0}, :id_hash{0}, :expires{0})"
+_INSERT = [
+    text(
+        f"INSERT INTO replay (kind, id_hash, expires) VALUES {', '.join(_ROW.format(n) for n in range(many))} "  # noqa: S608  # no value in it
+        "ON CONFLICT DO NOTHING RETURNING kind"
+    )
+    for many in (1, 2)
+]
 
-    `expires` is in microseconds. Kinds are those of `REFUSALS`. None is what has no id: a client that used a secret.
+
+def spend(tx: Tx, kind: str, id_hash: bytes | None, expires: int) -> None:
+    """Remember an id; raises as `spend_all`. `expires` is in microseconds; None is what has no id: a client's secret."""
+    spend_all(tx, None if id_hash is None else (kind, id_hash, expires))
+
+
+def spend_all(tx: Tx, *markers: Marker | None) -> None:
+    """Remember what a request uses up, one or two ids of different kinds, in one statement.
+
+    Raises `Replayed` when one of them is known, which undoes the caller's whole act. Kinds are those of `REFUSALS`.
     """
-    if id_hash is None:
+    given = {_stored(marker[0]): marker for marker in markers if marker is not None}
+    if not given:
         return
-    stored = "dpop_proof" if kind == "dpop_at_resource" else kind
-    try:
-        tx.execute(insert(replay).values(kind=stored, id_hash=id_hash, expires=expires))
-    except IntegrityError as known:
-        code, description, status = REFUSALS[kind]
-        raise Replayed(code, description, status=status) from known
+    values = {}
+    for n, (stored, (_, id_hash, expires)) in enumerate(given.items()):
+        values |= {f"kind{n}": stored, f"id_hash{n}": id_hash, f"expires{n}": expires}
+    new = set(tx.execute(_INSERT[len(given) - 1], values).scalars())
+    for stored, (kind, _, _) in given.items():
+        if stored not in new:
+            code, description, status = REFUSALS[kind]
+            raise Replayed(code, description, status=status)
+
+
+def _stored(kind: str) -> str:
+    return "dpop_proof" if kind == "dpop_at_resource" else kind
