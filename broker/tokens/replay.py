@@ -45,7 +45,7 @@ def spend_all(tx: Tx, *markers: Marker | None) -> None:
     given = {_stored(marker[0]): marker for marker in markers if marker is not None}
     if not given:
         return
-    values = {}
+    values: dict[str, str | bytes | int] = {}
     for n, (stored, (_, id_hash, expires)) in enumerate(given.items()):
         values |= {f"kind{n}": stored, f"id_hash{n}": id_hash, f"expires{n}": expires}
     new = set(tx.execute(_INSERT[len(given) - 1], values).scalars())

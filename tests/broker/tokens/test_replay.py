@@ -26,6 +26,26 @@ def test_kinds_do_not_meet(database: Database) -> None:
         replay.spend(tx, "dpop_proof", b"i" * 32, 1)
 
 
+def test_two_at_once_are_one_statement_and_one_refusal(database: Database) -> None:
+    assertion, proof = ("client_assertion", b"a" * 32, 1), ("dpop_proof", b"p" * 32, 1)
+    with database.write() as tx:
+        replay.spend_all(tx, None, None)
+        replay.spend_all(tx, assertion, proof)
+    for again in ((assertion, ("dpop_proof", b"q" * 32, 1)), (("client_assertion", b"b" * 32, 1), proof)):
+        with pytest.raises(Replayed), database.write() as tx:
+            replay.spend_all(tx, *again)
+    with database.write() as tx:  # what came with a replay was not used up by it
+        replay.spend_all(tx, ("client_assertion", b"b" * 32, 1), ("dpop_proof", b"q" * 32, 1))
+    with pytest.raises(Replayed, match="invalid_client"), database.write() as tx:
+        replay.spend_all(tx, assertion, proof)
+
+
+def test_what_has_no_id_uses_nothing_up(database: Database) -> None:
+    with database.write() as tx:
+        replay.spend(tx, "client_assertion", None, 1)
+        replay.spend(tx, "client_assertion", None, 1)
+
+
 def test_sixteen_at_once(database_url: str, database: Database) -> None:
     """Exactly one of sixteen concurrent uses goes through, on connections of their own."""
     results: list[bool] = []
