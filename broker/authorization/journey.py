@@ -226,7 +226,6 @@ def reused(tx: Tx, spent: Spent, now: int) -> Refusal:
 
 def withdraw(tx: Tx, permission_id: str, now: int) -> None:
     """Forget what is sealed under a permission that the person ended, and end its tokens, in the act that ends it."""
-    for row in tx.execute(select(table.c.journey_id).where(table.c.permission_id == permission_id)).all():
-        preview.drop(tx, row.journey_id)
-    for ended in families.end_under(tx, permission_id, now):
-        preview.drop_of(tx, ended)
+    journeys = select(table.c.journey_id).where(table.c.permission_id == permission_id)
+    preview.drop_all(tx, journeys, families.under(permission_id))
+    families.end_under(tx, permission_id, now)

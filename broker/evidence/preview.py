@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, delete, insert, select, update
 
 from broker.database import Tx
 from broker.evidence.source import Found
@@ -132,11 +132,11 @@ def drop_holder(tx: Tx, public: bytes) -> None:
     tx.execute(delete(sealed_for).where(sealed_for.c.public == public))
 
 
-def drop_of(tx: Tx, family: str) -> None:
-    """Delete the rows that were made for a family of tokens."""
-    rows = select(sealed_row.c.row_id).where(sealed_row.c.family == family)
+def drop_all(tx: Tx, row_ids: Select[tuple[str]], families: Select[tuple[str]]) -> None:
+    """Delete the rows with these ids or made for these families of tokens, with all their boxes, however many they are."""
+    rows = select(sealed_row.c.row_id).where(sealed_row.c.row_id.in_(row_ids) | sealed_row.c.family.in_(families))
     tx.execute(delete(sealed_for).where(sealed_for.c.row_id.in_(rows)))
-    tx.execute(delete(sealed_row).where(sealed_row.c.family == family))
+    tx.execute(delete(sealed_row).where(sealed_row.c.row_id.in_(row_ids) | sealed_row.c.family.in_(families)))
 
 
 def drop(tx: Tx, row_id: str) -> None:

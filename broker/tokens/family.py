@@ -1,6 +1,6 @@
 """A family: all tokens that came of one decision, ended together (RFC 6749 §4.1.2, RFC 9700 §4.14.2)."""
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, delete, insert, select, update
 
 from broker.database import Tx
 from broker.tables import refresh_token, token_family
@@ -31,10 +31,15 @@ def end(tx: Tx, family: str, now: int) -> None:
     tx.execute(delete(refresh_token).where(refresh_token.c.family == family))
 
 
-def end_under(tx: Tx, permission_id: str, now: int) -> tuple[str, ...]:
-    """End every family of a permission; return which they were."""
-    families = tx.execute(select(token_family.c.family).where(token_family.c.permission_id == permission_id)).scalars()
-    ended = tuple(families)
-    for family in ended:
-        end(tx, family, now)
-    return ended
+def under(permission_id: str) -> Select[tuple[str]]:
+    """Name the families of a permission, for a statement about all of them."""
+    return select(token_family.c.family).where(token_family.c.permission_id == permission_id)
+
+
+def end_under(tx: Tx, permission_id: str, now: int) -> None:
+    """End every family of a permission, however many they are."""
+    row = token_family.c
+    tx.execute(
+        update(token_family).where(row.permission_id == permission_id, row.ended.is_(None)).values(ended=now)
+    )
+    tx.execute(delete(refresh_token).where(refresh_token.c.family.in_(under(permission_id))))
