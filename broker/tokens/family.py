@@ -39,7 +39,5 @@ def under(permission_id: str) -> Select[tuple[str]]:
 def end_under(tx: Tx, permission_id: str, now: int) -> None:
     """End every family of a permission, however many they are."""
     row = token_family.c
-    tx.execute(
-        update(token_family).where(row.permission_id == permission_id, row.ended.is_(None)).values(ended=now)
-    )
+    tx.execute(update(token_family).where(row.permission_id == permission_id, row.ended.is_(None)).values(ended=now))
     tx.execute(delete(refresh_token).where(refresh_token.c.family.in_(under(permission_id))))
