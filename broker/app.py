@@ -154,6 +154,8 @@ def _endpoint(row: Route) -> Callable[[Request], Any]:
 async def run(row: Route, request: Request) -> Answer:
     """Run one row: gather, act in its transaction, and give the answer once that is committed."""
     try:
+        if "\x00" in request.scope["path"]:  # one of the two databases cannot even be asked for such a name
+            raise errors.Malformed("the address holds a NUL character")
         facts = await row.gather(request)
         result: Any = facts
         if not isinstance(facts, Answer | Refusal):
