@@ -45,7 +45,7 @@ class Facts:
     use: IntendedUse
     given: Permission
     row_id: str
-    shown: bool
+    released: bool
     found: Mapping[str, Found]
     once: Once | None
     signed: bool
@@ -69,10 +69,10 @@ async def gather(request: Request) -> Facts:
     with wired.database.read() as tx:
         held, given = _held(tx, wired, shown, now)
         stream = people.ledger_stream(tx, wired.vault, held.person_id)
-        subject = people.subject(tx, wired.vault, held.person_id)
-    first = not held.released or given.kind == "once"
+        first = not held.released or given.kind == "once"
+        subject = None if first and held.found else people.subject(tx, wired.vault, held.person_id)
     found = held.found
-    if not first or not found:
+    if subject is not None:
         found = await collect(
             wired.registers.by_id,
             wired.registers.routing,
@@ -92,7 +92,7 @@ async def gather(request: Request) -> Facts:
         wired.uses.version(given.use_id, given.use_version),
         given,
         held.row_id,
-        first,
+        held.released,
         found,
         _once(request, shown, given),
         _signed(request),
@@ -143,7 +143,8 @@ def act(tx: Tx, facts: Facts, now: int) -> tuple[Later | Refusal, list[Entry]]:
     repeat_of = None
     if facts.once is not None:
         repeat_of = ledger.once(tx, facts.once.key, facts.once.digest, now)
-    preview.mark_released(tx, facts.row_id)
+    if not facts.released:
+        preview.mark_released(tx, facts.row_id)
     entry = ledger_entry.access_released(
         facts.stream,
         entry_id=str(uuid6.uuid7()),

@@ -69,7 +69,6 @@ async def look(visit: Visit, *, retry: bool = False) -> Facts:
     wired, asked = visit.wired, visit.journey.request.data
     with wired.database.read() as tx:
         stream = people.ledger_stream(tx, wired.vault, visit.session.person_id)
-        subject = people.subject(tx, wired.vault, visit.session.person_id)
         live = permission.find_live(tx, permission.lookup(stream.key, visit.use.client_id, visit.use.id), visit.now)
         held = preview.open_(tx, wired.vault, visit.handle, visit.now)
         receipt = _receipt(tx, visit, stream)
@@ -82,17 +81,19 @@ async def look(visit: Visit, *, retry: bool = False) -> Facts:
     if not isinstance(verdict, decision.Ask) or "none" in visit.journey.request.prompt:  # nothing will be shown
         return Facts(visit, stream, chosen, verdict, live, {}, None)
     if held is None or receipt is None:
-        found = await _fetched(visit, subject, asked.item_ids)
+        found = await _fetched(visit, asked.item_ids)
         return Facts(visit, stream, chosen, verdict, live, found, None, eligible=found.eligible)
     silent = [item for item, one in held.found.items() if one.status == SILENT] if retry else []
-    answered = await _fetched(visit, subject, silent) if silent else {}
+    answered = await _fetched(visit, silent) if silent else {}
     if all(one.status == SILENT for one in answered.values()):
         return Facts(visit, stream, chosen, verdict, live, held.found, held, previewed=receipt)
     return Facts(visit, stream, chosen, verdict, live, {**held.found, **answered}, held)
 
 
-async def _fetched(visit: Visit, subject: people.Subject, items: Collection[str]) -> Evidence:
+async def _fetched(visit: Visit, items: Collection[str]) -> Evidence:
     wired = visit.wired
+    with wired.database.read() as tx:
+        subject = people.subject(tx, wired.vault, visit.session.person_id)
     return await collect(
         wired.registers.by_id,
         wired.registers.routing,

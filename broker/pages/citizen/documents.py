@@ -217,8 +217,11 @@ def _told(tx: Tx, facts: Facts, event: Event, now: int) -> dict[str, Any] | None
         kind = kinds[event.body["configuration"]]
         ends = sd_jwt_vc.expires(kind, event.ts) * SECOND
         return _row(facts, kind, event, "issued" if ends > now else "expired", ends)
-    waits = event.permission if event.type == "permission.given" else None
-    found = offer.for_person(tx, waits, facts.keys.data, now=now) if waits is not None else None
+    given = event.permission if event.type == "permission.given" else None
+    asked = {_use(facts.wired, kind).purpose_id for kind in kinds.values()}
+    if given is None or event.purpose not in asked or event.ts + facts.wired.durations.offer * SECOND <= now:
+        return None  # an agency's, or over
+    found = offer.for_person(tx, given, facts.keys.data, now=now)
     if found is None or not _lives(tx, found[0].permission_id, now):
         return None
     return _row(facts, kinds[found[0].configuration], event, "offered", found[0].expires)

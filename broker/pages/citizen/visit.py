@@ -82,7 +82,8 @@ def load(request: Request) -> Visit:
     if found.spent is not None:
         raise needs.Stop(Page("already.html", {"outcome": "returned", "service": service}, status=410))
     if found.expires <= now:
-        raise needs.Stop(Page("already.html", {"outcome": "expired", "service": service}, status=410))
+        outcome = "expired" if found.state in DECIDING else found.state  # what was decided was decided in time
+        raise needs.Stop(Page("already.html", {"outcome": outcome, "service": service}, status=410))
     if seen.session is None:
         raise needs.Stop(Redirect("/sign-in"))
     if not hmac.compare_digest(journey.binding(handle, seen.session), found.session) or seen.session.state != "full":
