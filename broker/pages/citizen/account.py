@@ -41,6 +41,7 @@ class Facts:
     language: str
     permission_id: str = ""
     before: int | None = None
+    pressed: bool = False
     ask_erasure: bool = False
 
 
@@ -77,6 +78,7 @@ async def gather_stop(request: Request) -> Facts:
         person_id=facts.person_id,
         language=facts.language,
         permission_id=facts.permission_id,
+        pressed=form.get("action") == "stop-sharing",
         ask_erasure=form.get("ask_erasure") == "yes",
     )
 
@@ -127,11 +129,17 @@ def ask_stop(tx: Tx, facts: Facts, now: int) -> Page | Redirect | Refusal:
     card = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language).permission(one, now)
     if card["state"] != "live":
         return Redirect(card["href"])
-    return Page("stop.html", {"permission": card, "action": f"{card['href']}/stop", "back_href": card["href"]})
+    context = {"permission": card, "back_href": card["href"], "ask_erasure": facts.ask_erasure}
+    return Page("stop.html", {**context, "action": f"{card['href']}/stop"})
 
 
-def stop(tx: Tx, facts: Facts, now: int) -> tuple[Page | Later | Refusal, list[Entry]]:
-    """End a permission for good; pressed twice, the second press says when it ended and enters nothing."""
+def stop(tx: Tx, facts: Facts, now: int) -> tuple[Page | Later | Redirect | Refusal, list[Entry]]:
+    """End a permission for good; pressed twice, the second press says when it ended and enters nothing.
+
+    Enter in the box sends the form without the button's name: then the page asks again.
+    """
+    if not facts.pressed:
+        return ask_stop(tx, facts, now), []
     line = _stream(tx, facts)
     one = _own(tx, line, facts)
     if one is None:

@@ -51,6 +51,8 @@ class Facts:
     previewed: release.ReleaseReceipt | None = None
     differences: tuple[str, ...] = ()
     error: str | None = None
+    ticked: frozenset[str] = frozenset()  # what the person had ticked and chosen when the page comes again
+    days: str = ""
 
 
 async def gather(request: Request) -> Facts | Answer:
@@ -232,11 +234,18 @@ def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:
             "rows": [_row(facts, receipt, item.id, required=item.required) for item in _asked(facts)],
             "shown": shown(facts),
             "differences": list(facts.differences),
-            "durations": visit.periods() if visit.journey.request.data.kind == "ongoing" else None,
+            "durations": _periods(facts) if visit.journey.request.data.kind == "ongoing" else None,
             "error": facts.error,
         },
         form_action=visit.agency_origin,
     )
+
+
+def _periods(facts: Facts) -> list[dict[str, Any]]:
+    offered = facts.visit.periods()
+    if facts.days not in {one["value"] for one in offered}:
+        return offered
+    return [{**one, "checked": one["value"] == facts.days} for one in offered]
 
 
 def _asked(facts: Facts) -> Any:
@@ -256,6 +265,7 @@ def _row(facts: Facts, receipt: release.ReleaseReceipt, item: str, *, required: 
         "id": item,
         "label": attribute.labels[visit.language],
         "lines": lines,
+        "checked": item in facts.ticked,
         "status": one.status,
         "source": visit.wired.catalogue.register(one.source, visit.language),
         "as_of": one.as_of,
