@@ -148,7 +148,10 @@ class Committer:
                 head = ledger.head(tx, self._log_id)
                 now = self._now(tx, head.ts)
                 batch = ledger.Batch(tx, head, now)
-                outcomes = [self._judge(tx, batch, waiter.change, now) for waiter in waiters]
+                if len(waiters) == 1:  # the transaction is its savepoint
+                    outcomes: list[Outcome] = [self._make(tx, batch, waiters[0].change, now)]
+                else:
+                    outcomes = [self._judge(tx, batch, waiter.change, now) for waiter in waiters]
                 batch.write()
         except Exception as problem:  # noqa: BLE001 - whatever stopped the commit is each waiter's answer
             return [problem] * len(waiters)

@@ -213,8 +213,7 @@ def spend(tx: Tx, vault: Vault, taken: Redeemable, *, access_token: str, now: in
     client_id = taken.journey.client_id
     families.start(tx, taken.family, permission_id=taken.permission_id, client_id=client_id, now=now, expires=expires)
     preview.reseal(tx, vault, taken.held, sealing.public_of(access_token.encode()), expires=expires)
-    preview.drop_holder(tx, taken.journey.code_public)
-    preview.drop_holder(tx, taken.journey.handle_public)
+    preview.drop_holders(tx, taken.journey.code_public, taken.journey.handle_public)
     return None
 
 

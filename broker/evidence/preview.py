@@ -127,9 +127,9 @@ def mark_released(tx: Tx, row_id: str) -> None:
     tx.execute(update(sealed_row).where(sealed_row.c.row_id == row_id).values(released=1))
 
 
-def drop_holder(tx: Tx, public: bytes) -> None:
-    """Take a holder's box away: a spent handle opens nothing more."""
-    tx.execute(delete(sealed_for).where(sealed_for.c.public == public))
+def drop_holders(tx: Tx, *publics: bytes) -> None:
+    """Take the boxes of these holders away: a spent handle opens nothing more."""
+    tx.execute(delete(sealed_for).where(sealed_for.c.public.in_(publics)))
 
 
 def drop_all(tx: Tx, row_ids: Select[tuple[str]], families: Select[tuple[str]]) -> None:
