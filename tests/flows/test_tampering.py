@@ -24,7 +24,6 @@ CHANGED: list[tuple[dict[str, str | list[str] | None], int]] = [
     ({"item": ["contact.phone", "contact.iban"]}, 400),
     ({"item": ["contact.iban", "no.such"]}, 400),
     ({"decision": "yes"}, 400),
-    ({"decision": None}, 400),
     ({"decision": ["share", "refuse"]}, 400),
     ({"duration": "3650"}, 400),
     ({"duration": "-1"}, 400),
@@ -44,6 +43,16 @@ def test_a_form_nobody_was_shown(world: World, changed: dict[str, str | list[str
     assert 'id="correlation-id"' in answer.text
     assert nothing_happened(world, person)
     agency.token(person.shares(page, "contact.iban"))
+
+
+def test_a_form_without_an_answer_asks_again(world: World) -> None:
+    """Enter in a box sends the form without either button's name."""
+    person, agency = world.neighbour(), world.agency()
+    answer = send(person, person.comes_from(agency.asks()), decision=None, item=["contact.iban"])
+    assert answer.status_code == 422
+    assert "Choose one of the two buttons" in answer.text
+    assert answer.text.count("checked") == 2, "what was ticked stays ticked, and one period is chosen"
+    assert nothing_happened(world, person)
 
 
 @pytest.mark.parametrize("shown", [None, "", "0" * 64, "ö"])

@@ -43,11 +43,13 @@ async def gather(request: Request) -> Decided | Answer:
     visit = visits.load(request)
     if visit.journey.state not in visits.DECIDING:
         return visits.decided(visit)
-    pressed = form.get("decision", "")
+    pressed = form.get("decision")
+    if pressed not in {"share", "refuse", None}:
+        raise Wire("invalid_request", "the decision is share or refuse")
     facts = await screen.look(visit)
     if facts.held is None or facts.previewed is None:
         return Redirect(visit.path("consent"))
-    if pressed not in {"share", "refuse"}:  # Enter in a box sends the form, too
+    if pressed is None:  # Enter in a box sends the form, too
         again = replace(facts, error="choose", ticked=frozenset(form.all("item")), days=form.get("duration", ""))
         return replace(screen.page(again, facts.previewed), status=422)
     same = hmac.compare_digest(form.get("shown", "").encode(), screen.shown(facts).encode())
