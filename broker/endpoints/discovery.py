@@ -16,7 +16,8 @@ from broker import needs
 from broker.answers import Raw
 from broker.authorization import pkce, prompt, request_object, response
 from broker.clients import authentication
-from broker.endpoints import details_schema, jwks, par, token, userinfo
+from broker.endpoints import details_schema, introspection, jwks, par, revocation, token, userinfo
+from broker.tokens import access_token
 from consent import intended_use
 from consent.intended_use import Uses
 from keys import canonical, jws
@@ -37,6 +38,13 @@ def document(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "require_pushed_authorization_requests": True,
         "token_endpoint": issuer + token.PATH,
         "userinfo_endpoint": issuer + userinfo.PATH,
+        "revocation_endpoint": issuer + revocation.PATH,
+        "revocation_endpoint_auth_methods_supported": list(authentication.METHODS),
+        "revocation_endpoint_auth_signing_alg_values_supported": [*algs, "RS256"],
+        "introspection_endpoint": issuer + introspection.PATH,
+        "introspection_endpoint_auth_methods_supported": [m for m in authentication.METHODS if m != "none"],
+        "introspection_endpoint_auth_signing_alg_values_supported": [*algs, "RS256"],
+        "introspection_signing_alg_values_supported": [access_token.ALG],
         "jwks_uri": issuer + jwks.PATH,
         "prefill_endpoint": issuer + PREFILL,
         "ledger_checkpoint_uri": issuer + CHECKPOINT,

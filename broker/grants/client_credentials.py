@@ -14,7 +14,6 @@ from consent.intended_use import Uses
 from keys import opaque
 
 ANONYMOUS = False
-PUBLIC = "none"  # a client that cannot authenticate (RFC 7591 §2)
 ABOUT_PEOPLE = frozenset({"openid", "offline_access", "profile", "email", "phone", "address"})
 MAX_SCOPE = 2048  # characters
 
@@ -32,9 +31,9 @@ async def gather(asked: TokenRequest) -> Facts:
     Raises `Wire`: `unauthorized_client` for a client that is not registered for this or cannot authenticate,
     `invalid_scope` for anything about a person, `invalid_target` for a server it may not call.
     """
-    client = None if asked.client is None else asked.client.client
-    if client is None or not client.may_use("client_credentials") or client.token_endpoint_auth_method == PUBLIC:
+    if asked.client is None or not asked.client.confidential or not asked.client.client.may_use("client_credentials"):
         raise Wire("unauthorized_client", "the client is not registered for this grant")
+    client = asked.client.client
     scope = _scope(client, asked.parameters.get("scope"), asked.uses)
     named = asked.parameters.all("resource")
     lifetime = min(asked.lifetime, access_token.LIFETIME)

@@ -26,7 +26,6 @@ from keys.vault import Vault
 
 ANONYMOUS = False
 MAX_TOKEN = 256  # characters
-PUBLIC = "none"  # a client that cannot authenticate (RFC 7591 §2)
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,7 @@ async def gather(asked: TokenRequest) -> Facts:
     if "authorization_details" in asked.parameters:
         raise Wire("invalid_authorization_details", "what was granted cannot be changed here")
     issued = issue.sign(asked, _about(asked, found, client), refreshable=False)
-    public = client.token_endpoint_auth_method == PUBLIC
-    return Facts(found, issued, ring, asked.vault, rotate=public)
+    return Facts(found, issued, ring, asked.vault, rotate=not asked.client.confidential)
 
 
 def act(tx: Tx, facts: Facts, now: int) -> dict[str, Any] | Refusal:

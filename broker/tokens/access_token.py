@@ -41,8 +41,8 @@ class AccessToken:
         return scheme(self.jkt)
 
 
-def scheme(jkt: str | None) -> str:
-    """Name the token type: bound to a key, or a bearer token."""
+def scheme(jkt: object) -> str:
+    """Name the token type: bound to a key (anything but None), or a bearer token."""
     return "Bearer" if jkt is None else "DPoP"
 
 

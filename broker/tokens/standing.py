@@ -15,6 +15,7 @@ from broker.people import people
 from broker.tables import token_family
 from broker.tokens import revoked
 from broker.tokens.access_token import AccessToken
+from broker.tokens.reference import Reference
 from consent import permission
 from consent.permission import Permission
 
@@ -53,6 +54,22 @@ def lives(tx: Tx, family: str, jti: str) -> bool:
     asked = select(token_family.c.ended, revoked.is_revoked(jti).label("revoked"))
     row = tx.execute(asked.where(token_family.c.family == family)).first()
     return row is not None and row.ended is None and not row.revoked
+
+
+def is_revoked(tx: Tx, jti: str) -> bool:
+    """Whether this one token was revoked."""
+    return bool(tx.execute(select(revoked.is_revoked(jti))).scalar_one())
+
+
+def granted(tx: Tx, behind: Reference, client_id: str, jti: str, *, now: int) -> bool:
+    """Whether a token for another server still counts: its family, its permission, its person, itself."""
+    asked = select(token_family.c.permission_id, token_family.c.ended, revoked.is_revoked(jti).label("revoked"))
+    row = tx.execute(asked.where(token_family.c.family == behind.family)).first()
+    if row is None or row.ended is not None or row.revoked:
+        return False
+    given = permission.get(tx, row.permission_id)
+    live = given is not None and given.client == client_id and given.standing(now) == "live"
+    return live and acts(tx, behind.person_id)
 
 
 def acts(tx: Tx, person_id: str) -> bool:

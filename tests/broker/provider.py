@@ -115,6 +115,8 @@ class Provider:
         """Run an endpoint as the runner does: gather, act in its transaction, answer after the commit."""
         try:
             facts = asyncio.run(endpoint.gather(request))
+            if isinstance(facts, Json | Raw):
+                return answered(facts, speaks)
             if speaks == "public":
                 return answered(endpoint.act(facts, self.now), speaks)
             with self.database.write() as tx:
@@ -124,6 +126,14 @@ class Provider:
             if answer.status >= 500:
                 raise
         return answered(answer, speaks)
+
+    def raw(self, endpoint: Any, request: Request) -> Raw:
+        """Run an endpoint whose answer is no JSON."""
+        facts = asyncio.run(endpoint.gather(request))
+        with self.database.write() as tx:
+            answer = endpoint.act(tx, facts, self.now)
+        assert isinstance(answer, Raw)
+        return answer
 
     def code(self, request: AuthorizationRequest | None = None, acr: str = ACR) -> str:
         """Let the person of this provider share, having signed in this well; return the code."""

@@ -1,0 +1,88 @@
+"""Token introspection: a server that was shown a token asks what it is worth now (RFC 7662, signed: RFC 9701).
+
+It learns about tokens for itself only; every other one, a refresh token among them, is not active. Nothing is written but
+the marker of the caller's assertion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+
+from broker import needs, parameters
+from broker.answers import Json, Raw
+from broker.clients import authentication
+from broker.clients.authentication import AuthenticatedClient
+from broker.database import Tx
+from broker.errors import Wire
+from broker.tokens import access_token, reference, replay, standing
+from keys import jws
+from keys.jws import Claims
+
+PATH = "/introspection"
+SIGNED = "application/token-introspection+jwt"
+TYPE = "token-introspection+jwt"
+SECOND = 1_000_000  # microseconds
+TOLD = ("iss", "aud", "sub", "client_id", "scope", "exp", "iat", "jti", "acr", "cnf")
+INACTIVE: dict[str, Any] = {"active": False}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Who asks, and the answer, already signed where that was asked for."""
+
+    client: AuthenticatedClient
+    answer: Json | Raw = field(repr=False)
+
+
+async def gather(request: Request) -> Facts | Json | Raw:
+    """Authenticate the caller, read what the token hangs on, write the answer.
+
+    Raises `Wire`: `invalid_client` (401) also for a caller that cannot prove who it is (RFC 7662 §4).
+    """
+    wired = needs.parts(request)
+    now = wired.clock()
+    given = await parameters.read(request)
+    caller = await authentication.authenticate(
+        given, request.headers.getlist("authorization"), registry=wired.registry, issuer=wired.issuer, now=now
+    )
+    if not caller.confidential:
+        raise Wire("invalid_client", "who asks must prove who it is", status=401)
+    if "token" not in given:
+        raise Wire("invalid_request", "token is required")
+    claims = access_token.issued(given["token"], wired.keyring, issuer=wired.issuer, now=now)
+    told = INACTIVE
+    if claims is not None and claims["aud"] in caller.client.serves and _counts(wired, claims, now):
+        told = {"active": True, "token_type": access_token.scheme(claims.get("cnf"))}
+        told |= {name: claims[name] for name in TOLD if name in claims}
+    answer = _answer(wired, caller.client_id, told, now, signed=SIGNED in request.headers.get("accept", ""))
+    return answer if caller.assertion_id is None else Facts(caller, answer)
+
+
+def act(tx: Tx, facts: Facts, _now: int) -> Json | Raw:
+    """Let the caller's assertion count once."""
+    replay.spend(tx, authentication.KIND, facts.client.assertion_id, facts.client.assertion_expires)
+    return facts.answer
+
+
+def _counts(wired: needs.Parts, claims: Claims, now: int) -> bool:
+    """Whether the token, its client, and what it came from live (RFC 7662 §2.2: revoked, disabled, withdrawn are not active)."""
+    if wired.registry.active(claims["client_id"]) is None:
+        return False
+    with wired.database.read() as tx:
+        if "ref" not in claims:  # a client's own token: there is no person behind it
+            return not standing.is_revoked(tx, claims["jti"])
+        behind = reference.open_(wired.vault, claims["ref"], jti=claims["jti"], issued=int(claims["iat"]))
+        return behind is not None and standing.granted(tx, behind, claims["client_id"], claims["jti"], now=now)
+
+
+def _answer(wired: needs.Parts, caller: str, told: dict[str, Any], now: int, *, signed: bool) -> Json | Raw:
+    """Plain JSON, or a token about the token that only its addressee takes for one (RFC 9701 §5)."""
+    headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+    if not signed:
+        return Json(told, headers=headers)
+    claims = {"iss": wired.issuer, "aud": caller, "iat": now // SECOND, "token_introspection": told}
+    signer = wired.keyring.signer(purpose="token", alg=access_token.ALG)
+    return Raw(jws.sign(signer, claims, typ=TYPE).encode(), SIGNED, headers=headers)
