@@ -140,10 +140,14 @@ def _normal(address: object) -> tuple[str, str, str]:
     """Scheme, host with port, and path of an address; query and fragment do not count (RFC 3986 §6.2.2, §6.2.3)."""
     if not isinstance(address, str) or not address.isascii() or len(address) > MAX_HTU:
         raise ValueError("htu is not an address")
-    parts = urlsplit(address)
-    if parts.scheme not in _DEFAULT_PORT or not parts.hostname or "@" in parts.netloc:
+    try:
+        parts = urlsplit(address)
+        given = parts.port
+    except ValueError:  # what the library says of it would repeat the sender's words in our answer and our log
+        raise ValueError("htu is not an address") from None
+    if parts.scheme not in _DEFAULT_PORT or not parts.hostname or "@" in parts.netloc or given == 0:
         raise ValueError("htu is not an address")
-    port = parts.port or _DEFAULT_PORT[parts.scheme]
+    port = given or _DEFAULT_PORT[parts.scheme]
     return parts.scheme, f"{parts.hostname}:{port}", _ESCAPED.sub(_plain, parts.path) or "/"
 
 

@@ -82,7 +82,8 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("(9) other scheme",      {"htu": "http://broker.example/token"}),
     ("(9) user name",         {"htu": "https://x@broker.example/token"}),
     ("(9) no string",         {"htu": [URL]}),
-    ("(9) bad port",          {"htu": "https://broker.example:port/token"}),
+    ("(9) bad port",          {"htu": "https://broker.example:sent/token"}),
+    ("(9) port nought",       {"htu": "https://broker.example:0/token"}),
     ("(9) bad host",          {"htu": "https://[broker/token"}),
     ("(11) an hour ago",      {"iat": 1_795_302_000 - 3600}),
     ("(11) an hour ahead",    {"iat": 1_795_302_000 + 3600}),
@@ -100,6 +101,7 @@ def test_refused(now: int, changed: dict[str, Any]) -> None:
     with pytest.raises(Wire) as refused:
         verify(made(now, **changed), now)
     assert (refused.value.refusal.code, refused.value.refusal.status) == ("invalid_dpop_proof", 400)
+    assert "sent" not in refused.value.refusal.description, "the sender's words come back, and into the log"
 
 
 @pytest.mark.parametrize("headers", [[], ["x", "y"], [""], ["a.b"], ["a" * 9000], ["é.é.é"]])
