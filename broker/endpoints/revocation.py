@@ -57,5 +57,5 @@ def act(tx: Tx, facts: Facts, now: int) -> Json:
         refresh_token.revoke(tx, facts.token, facts.client.client_id, now)
     elif claims["client_id"] == facts.client.client_id:
         revoked.revoke(tx, claims["jti"], int(claims["exp"]) * SECOND)
-        preview.drop_holder(tx, sealing.public_of(facts.token.encode()))
+        preview.drop_holders(tx, sealing.public_of(facts.token.encode()))
     return Json({}, headers={"Cache-Control": "no-store"})
