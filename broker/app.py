@@ -69,7 +69,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         vault=Vault(settings.person_keys),
         catalogue=known,
         uses=intended_use.load(settings.config_dir),
-        registry=Registry.load(settings.config_dir, egress, mode=settings.mode),
+        registry=Registry.load(settings.config_dir, egress, mode=settings.mode, database=database),
         registers=registers.load(settings.config_dir, egress=egress, known=known),
         credentials=credential_type.load(settings.config_dir),
         egress=egress,

@@ -39,6 +39,7 @@ def sweep(tx: Tx, now: int) -> None:
     _forget(tx, tables.token_family, tables.token_family.c.expires <= now)
     _forget(tx, tables.refresh_token, tables.refresh_token.c.expires <= now)
     _forget(tx, tables.revoked_jti, tables.revoked_jti.c.expires <= now)
+    _forget(tx, tables.initial_access, tables.initial_access.c.expires <= now)
     _forget(tx, tables.activity, tables.activity.c.ts <= now - KEPT_ACTIVITY)
     throttle.sweep(tx, now)
     session.sweep(tx, now)

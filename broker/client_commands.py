@@ -1,40 +1,52 @@
-"""`semel clients`: the agencies' services, and what lets new ones register."""
+"""`semel clients`: the agencies' services, and the tokens that let new ones register (RFC 7591 §3)."""
 
 from __future__ import annotations
 
-import typer
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal
 
-from broker import terminal
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from broker import installation, terminal
+from broker.app import clock
+from broker.clients import profile, registered
 from broker.clients.registry import Registry
+from broker.database import Database
 from broker.egress import Egress
+from broker.migrations import history
 from broker.settings import Settings
 from broker.terminal import AsJson
+
+WRONG = 1
+DAY = 86_400_000_000  # microseconds
 
 clients = typer.Typer(no_args_is_help=True, help="The agencies' services.")
 
 
 @clients.command("list")
 def clients_list(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """Every client with its name and where it may be sent back to."""
-    settings = Settings()
-    registered = Registry.load(settings.config_dir, Egress(), mode=settings.mode).all()
-    rows = [
-        {
-            "client_id": c.client_id,
-            "name": c.client_name,
-            "redirect_uris": list(c.redirect_uris),
-            "disabled": c.disabled,
-        }
-        for c in registered
-    ]
+    """Every client with its name, its profile and where it may be sent back to."""
+    with _registry() as registry:
+        rows = [
+            {
+                "client_id": c.client_id,
+                "name": c.client_name,
+                "profile": c.profile,
+                "redirect_uris": list(c.redirect_uris),
+                "disabled": c.disabled,
+            }
+            for c in registry.all()
+        ]
     terminal.show(rows, as_json=as_json)
 
 
 @clients.command("show")
 def clients_show(client_id: str, as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
     """One client as it is registered (RFC 7591 names)."""
-    settings = Settings()
-    found = Registry.load(settings.config_dir, Egress(), mode=settings.mode).get(client_id)
+    with _registry() as registry:
+        found = registry.get(client_id)
     if found is None:
         terminal.misused(f"there is no client {client_id}")
     members = {name: value for name, value in found.model_dump(mode="json").items() if value not in (None, (), [], {})}
@@ -42,3 +54,76 @@ def clients_show(client_id: str, as_json: AsJson = False) -> None:  # noqa: FBT0
         terminal.print_json(members)
     else:
         terminal.show([{"member": name, "value": value} for name, value in members.items()], as_json=False)
+
+
+@clients.command("lint")
+def clients_lint(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """What production would refuse of the clients as they are; exit status 1 when there is something."""
+    with _registry() as registry:
+        rows = [
+            {"client_id": client.client_id, "member": rule.member, "finding": rule.demand, "spec": rule.spec}
+            for client in registry.all()
+            for rule in profile.broken(client, "production")
+        ]
+    terminal.show(rows, as_json=as_json)
+    if rows:
+        raise typer.Exit(WRONG)
+
+
+@clients.command("token")
+def clients_token(
+    profile_name: Annotated[
+        Literal["baseline", "fapi2"], typer.Option("--profile", help="What its clients are held to.")
+    ] = "fapi2",
+    uses: Annotated[int, typer.Option(min=1, max=10_000, help="How many clients it registers.")] = 1,
+    days: Annotated[int, typer.Option(min=1, max=366, help="How long it is good.")] = 7,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Make an initial access token: whoever has it may register clients (RFC 7591 §3). It is shown once."""
+    settings, expires = Settings(), clock() + days * DAY
+    with installation.changing(settings) as tx:
+        token = registered.issue(tx, profile=profile_name, uses=uses, expires=expires)
+    endpoint = f"{settings.issuer}/register"
+    terminal.show(
+        [{"initial_access_token": token, "profile": profile_name, "uses": uses, "registration_endpoint": endpoint}],
+        as_json=as_json,
+    )
+
+
+@clients.command("disable")
+def clients_disable(
+    client_id: str,
+    undo: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--undo", help="Let it act again.")
+    ] = False,
+) -> None:
+    """Stop a client that registered itself, at once and everywhere; one of the files is stopped in its file."""
+    with installation.changing(Settings()) as tx:
+        found = registered.disable(tx, client_id, disabled=not undo)
+    if not found:
+        terminal.misused(f"no client {client_id} registered itself")
+    terminal.out.print(f"{client_id} {'acts again' if undo else 'is disabled'}.", highlight=False)
+
+
+@contextmanager
+def _registry() -> Iterator[Registry]:
+    """The clients of the files and, where there is an installation, those that registered themselves."""
+    settings = Settings()
+    database = Database.open(settings.database)
+    try:
+        yield Registry.load(
+            settings.config_dir,
+            Egress(),
+            mode=settings.mode,
+            database=database if _is_made(database) else None,
+        )
+    finally:
+        database.close()
+
+
+def _is_made(database: Database) -> bool:
+    try:
+        with database.read() as tx:
+            return history.current(tx) is not None
+    except DBAPIError:
+        return False

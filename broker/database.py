@@ -46,6 +46,7 @@ class Database:
         self._writer = writer
         self._committer = committer
         self._writing = threading.RLock()
+        self._here = threading.local()
         self._write_connection: Connection | None = None
         self._commits = 0
 
@@ -103,8 +104,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        """A short transaction that only reads."""
-        with self._reader.connect() as tx, tx.begin():
+        """A short transaction that only reads; inside another of the same thread it is a part of that one."""
+        outer: Tx | None = getattr(self._here, "tx", None)
+        if outer is not None:
+            yield outer
+            return
+        with self._reader.connect() as tx, tx.begin(), self._inside(tx):
             yield tx
 
     @contextmanager
@@ -114,7 +119,7 @@ class Database:
             with self._write_sqlite() as tx:
                 yield tx
             return
-        with self._writer.connect() as tx, tx.begin():
+        with self._writer.connect() as tx, tx.begin(), self._inside(tx):
             yield tx
 
     @contextmanager
@@ -124,15 +129,24 @@ class Database:
             with self._write_sqlite() as tx:
                 yield tx
             return
-        with self._committer.connect() as tx, tx.begin():
+        with self._committer.connect() as tx, tx.begin(), self._inside(tx):
             yield tx
+
+    @contextmanager
+    def _inside(self, tx: Tx) -> Iterator[None]:
+        """Remember the open transaction of this thread: with one connection a process, a second would wait for the first."""
+        self._here.tx = tx
+        try:
+            yield
+        finally:
+            self._here.tx = None
 
     @contextmanager
     def _write_sqlite(self) -> Iterator[Tx]:
         with self._writing:
             if self._write_connection is None:
                 self._write_connection = self._writer.connect()
-            with self._write_connection.begin():
+            with self._write_connection.begin(), self._inside(self._write_connection):
                 yield self._write_connection
             self._commits += 1
             if self._commits % CHECKPOINT_EVERY == 0:

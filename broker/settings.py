@@ -42,16 +42,16 @@ class Settings(BaseSettings):
     egress_allow: Annotated[tuple[str, ...], NoDecode] = ()
     egress_ca_file: Path | None = None
 
-    pushed_request_seconds: int = Field(60, gt=0, lt=600)  # FAPI 2.0 §5.3.2.2
-    journey_seconds: int = Field(900, gt=0)
-    receipt_seconds: int = Field(600, gt=0)
-    code_seconds: int = Field(60, gt=0, le=600)  # RFC 6749 §4.1.2
-    token_seconds: int = Field(300, gt=0)
-    session_idle_seconds: int = Field(1800, gt=0, le=3600)  # NIST SP 800-63B-4 §2.2.3
-    session_seconds: int = Field(43_200, gt=0, le=86_400)  # as above
-    offer_seconds: int = Field(600, gt=0)
-    preview_cut_seconds: float = Field(8.0, gt=0)
-    checkpoint_seconds: float = Field(2.0, gt=0)
+    pushed_request_seconds: int = Field(default=60, gt=0, lt=600)  # FAPI 2.0 §5.3.2.2
+    journey_seconds: int = Field(default=900, gt=0)
+    receipt_seconds: int = Field(default=600, gt=0)
+    code_seconds: int = Field(default=60, gt=0, le=600)  # RFC 6749 §4.1.2
+    token_seconds: int = Field(default=300, gt=0)
+    session_idle_seconds: int = Field(default=1800, gt=0, le=3600)  # NIST SP 800-63B-4 §2.2.3
+    session_seconds: int = Field(default=43_200, gt=0, le=86_400)  # as above
+    offer_seconds: int = Field(default=600, gt=0)
+    preview_cut_seconds: float = Field(default=8.0, gt=0)
+    checkpoint_seconds: float = Field(default=2.0, gt=0)
     key_rotation_seconds: int = 90 * 86_400
     key_announce_seconds: int = 3600
     key_retire_seconds: int = 30 * 86_400

@@ -175,3 +175,24 @@ revoked_jti = Table(
     Column("expires", Integer64, nullable=False),
     sqlite_strict=True,
 )
+
+registered_client = Table(
+    "registered_client",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("registered", Text, nullable=False),  # canonical JSON, its secret as a hash
+    Column("version", Integer64, nullable=False),
+    Column("token_hash", LargeBinary, nullable=False),  # of the registration access token (RFC 7592)
+    Column("created", Integer64, nullable=False),
+    sqlite_strict=True,
+)
+
+initial_access = Table(
+    "initial_access",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("profile", Text, nullable=False),
+    Column("uses_left", Integer64, nullable=False),
+    Column("expires", Integer64, nullable=False),
+    sqlite_strict=True,
+)

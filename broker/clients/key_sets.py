@@ -18,6 +18,9 @@ TIMEOUT = 5.0  # seconds
 MEDIA_TYPES = ("application/jwk-set+json", "application/json")
 
 
+_Whose = tuple[str, str]  # client id, address of its keys
+
+
 class NoKeys(Exception):
     """The client's keys cannot be had now: its address does not answer, or answers with something else."""
 
@@ -34,8 +37,8 @@ class KeySets:
 
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
-        self._fetched: dict[str, _Fetched] = {}
-        self._asking: dict[str, asyncio.Lock] = {}
+        self._fetched: dict[_Whose, _Fetched] = {}
+        self._asking: dict[_Whose, asyncio.Lock] = {}
 
     async def of(self, client: ClientMetadata, kid: str | None, now: int) -> KeySet:
         """Return the client's keys, asking again for an unknown `kid` or an old set; `now` in microseconds.
@@ -44,21 +47,22 @@ class KeySets:
         """
         if client.jwks is not None:
             return jwk.parse_set(client.jwks)
-        async with self._asking.setdefault(client.client_id, asyncio.Lock()):
-            known = self._fetched.get(client.client_id)
+        whose = client.client_id, client.jwks_uri or ""  # a client that moves its keys starts anew
+        async with self._asking.setdefault(whose, asyncio.Lock()):
+            known = self._fetched.get(whose)
             if known is not None and not _worth_asking(known, kid, now):
                 return known.keys
-            return await self._ask(client, known, now)
+            return await self._ask(whose, known, now)
 
-    async def _ask(self, client: ClientMetadata, known: _Fetched | None, now: int) -> KeySet:
+    async def _ask(self, whose: _Whose, known: _Fetched | None, now: int) -> KeySet:
         try:
-            keys = await self._fetch(client.jwks_uri or "")
+            keys = await self._fetch(whose[1])
         except (EgressRefused, keys_errors.InvalidKey) as problem:
             if known is None or now - known.at > TRUSTED:
                 raise NoKeys("the key set cannot be fetched") from problem
-            self._fetched[client.client_id] = _Fetched(known.keys, known.at, now)
+            self._fetched[whose] = _Fetched(known.keys, known.at, now)
             return known.keys
-        self._fetched[client.client_id] = _Fetched(keys, now, now)
+        self._fetched[whose] = _Fetched(keys, now, now)
         return keys
 
     async def _fetch(self, address: str) -> KeySet:

@@ -65,6 +65,10 @@ class ClientMetadata(BaseModel):
     authorization_signed_response_alg: Literal["ES256", "PS256", "EdDSA", "RS256"] | None = None
     jwks: Mapping[str, Any] | None = None
     jwks_uri: Address | None = None
+    sector_identifier_uri: Address | None = None
+    software_id: Annotated[str, Field(max_length=200)] | None = None
+    software_version: Annotated[str, Field(max_length=200)] | None = None
+    software_statement: Annotated[str, Field(max_length=16_384)] | None = None
     subject_type: Literal["pairwise", "public"] = "pairwise"
     default_acr_values: tuple[str, ...] = ()
     default_max_age: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
@@ -112,8 +116,8 @@ class ClientMetadata(BaseModel):
             raise ValueError("one of jwks and jwks_uri, not both")
         if "authorization_code" in self.grant_types and not self.redirect_uris:
             raise ValueError("the authorization code grant needs redirect_uris")
-        if self.sector is None and len(self._hosts()) > 1:
-            raise ValueError("redirect_uris on several hosts need a sector (OpenID Connect Core §8.1)")
+        if self.sector is None and self.sector_identifier_uri is None and len(self._hosts()) > 1:
+            raise ValueError("redirect_uris on several hosts need a sector_identifier_uri (OpenID Connect Core §8.1)")
         always = profiles.broken(self, mode="demo")  # what no mode allows
         if always:
             raise ValueError(profiles.told(always))
@@ -126,10 +130,12 @@ class ClientMetadata(BaseModel):
     def pairwise_sector(self) -> str:
         """Whose subject identifiers are equal (OpenID Connect Core §8.1).
 
-        As declared, else the client itself: the host of the redirect URIs would join every agency on a shared host.
+        As declared or listed at an address, else the client itself: the host of the redirect URIs would join every agency on a shared host.
         """
         if self.subject_type == "public":
             return PUBLIC_SECTOR
+        if self.sector is None and self.sector_identifier_uri is not None:
+            return urlsplit(self.sector_identifier_uri).hostname or self.client_id
         return self.client_id if self.sector is None else self.sector
 
     def name(self, language: str) -> str:

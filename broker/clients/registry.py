@@ -1,4 +1,4 @@
-"""The clients this server knows: read at start from the operator's files (RFC 7591 §2 names, one file a client)."""
+"""The clients this server knows: the operator's files, and those that registered themselves (RFC 7591 §2)."""
 
 import tomllib
 from collections.abc import Iterable
@@ -6,15 +6,18 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from broker.clients import profile
+from broker.clients import profile, registered, software
 from broker.clients.key_sets import KeySets
 from broker.clients.metadata import ClientMetadata
+from broker.clients.software import Registration
+from broker.database import Database
 from broker.egress import Egress
 from keys import errors as keys_errors
 from keys import jwk
 from keys.jwk import KeySet
 
 Client = ClientMetadata
+REMEMBERED = 10_000  # registered clients kept parsed in a process
 
 
 class BadClient(Exception):
@@ -22,27 +25,66 @@ class BadClient(Exception):
 
 
 class Registry:
-    """All registered clients by id, with where their keys come from; `mode` is the installation's."""
+    """All clients by id, from files and registered ones alike, with where their keys come from.
 
-    def __init__(self, clients: Iterable[Client], key_sets: KeySets, *, mode: str = "production") -> None:
+    Files are read at start; a registered client's row at every question, parsed again only when its version changed, so
+    that a change made by one process is in force in all of them at once. `mode` is the installation's.
+    """
+
+    def __init__(
+        self,
+        clients: Iterable[Client],
+        key_sets: KeySets,
+        *,
+        mode: str = "production",
+        database: Database | None = None,
+        registration: Registration | None = None,
+    ) -> None:
         self._clients = {client.client_id: client for client in clients}
         self._key_sets = key_sets
         self._mode = mode
+        self._database = database
+        self.registration = registration or Registration()
         self._admitted: dict[str, Client] = {}
+        self._parsed: dict[str, tuple[int, Client]] = {}
 
     @classmethod
-    def load(cls, config_dir: Path, egress: Egress, *, mode: str) -> "Registry":
-        """Read `clients/*.toml` below the folder of declarations; raises `BadClient`, also for what `mode` does not allow."""
+    def load(cls, config_dir: Path, egress: Egress, *, mode: str, database: Database | None = None) -> "Registry":
+        """Read `clients/*.toml` below the folder of declarations; raises `BadClient`, also for what `mode` does not allow.
+
+        `database` holds the clients that registered themselves; without it there are none.
+        """
+        try:
+            rules = software.load(config_dir)
+        except (OSError, ValueError) as problem:
+            raise BadClient(f"{software.FILE}: {_what(problem)}") from problem
         paths = sorted((config_dir / "clients").glob("*.toml"))
-        return cls([_read(path, mode) for path in paths], KeySets(egress), mode=mode)
+        files = [_read(path, mode) for path in paths]
+        return cls(files, KeySets(egress), mode=mode, database=database, registration=rules)
 
     def get(self, client_id: str) -> Client | None:
         """Return a client, also a disabled one: who asks decides what that means to them."""
-        return self._clients.get(client_id)
+        return self._clients.get(client_id) or self._registered(client_id)
+
+    def _registered(self, client_id: str) -> Client | None:
+        if self._database is None or not registered.ID.fullmatch(client_id):
+            return None
+        with self._database.read() as tx:
+            stored = registered.find(tx, client_id)
+        if stored is None:
+            self._parsed.pop(client_id, None)
+            return None
+        known = self._parsed.get(client_id)
+        if known is None or known[0] != stored.version:
+            if len(self._parsed) >= REMEMBERED:
+                self._parsed.clear()
+                self._admitted.clear()
+            known = self._parsed[client_id] = stored.version, stored.client()
+        return known[1]
 
     def active(self, client_id: str) -> Client | None:
         """Return a client that may act now: known, not disabled, keeping to its profile; why not is told to nobody outside."""
-        client = self._clients.get(client_id)
+        client = self.get(client_id)
         return client if client is not None and self._admits(client) else None
 
     def _admits(self, client: Client) -> bool:
@@ -56,7 +98,11 @@ class Registry:
 
     def all(self) -> tuple[Client, ...]:
         """Return every client, by id."""
-        return tuple(self._clients[client_id] for client_id in sorted(self._clients))
+        every = dict(self._clients)
+        if self._database is not None:
+            with self._database.read() as tx:
+                every |= {stored.client_id: stored.client() for stored in registered.every(tx)}
+        return tuple(every[client_id] for client_id in sorted(every))
 
     async def keys_of(self, client: Client, kid: str | None, now: int) -> KeySet:
         """Return the keys that may have signed for a client; raises `key_sets.NoKeys`."""

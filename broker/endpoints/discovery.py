@@ -16,7 +16,7 @@ from broker import needs
 from broker.answers import Raw
 from broker.authorization import pkce, prompt, request_object, response
 from broker.clients import authentication
-from broker.endpoints import details_schema, introspection, jwks, par, revocation, token, userinfo
+from broker.endpoints import details_schema, introspection, jwks, par, registration, revocation, token, userinfo
 from broker.tokens import access_token
 from consent import intended_use
 from consent.intended_use import Uses
@@ -45,6 +45,7 @@ def document(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "introspection_endpoint_auth_methods_supported": [m for m in authentication.METHODS if m != "none"],
         "introspection_endpoint_auth_signing_alg_values_supported": [*algs, "RS256"],
         "introspection_signing_alg_values_supported": [access_token.ALG],
+        "registration_endpoint": issuer + registration.PATH,
         "jwks_uri": issuer + jwks.PATH,
         "prefill_endpoint": issuer + PREFILL,
         "ledger_checkpoint_uri": issuer + CHECKPOINT,

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from broker import app, cli, installation
+from broker.clients import registered, registration
+from broker.clients.metadata import ClientMetadata
 from broker.database import Database
 from broker.routes import ROUTES
 from broker.settings import Settings
@@ -78,6 +80,35 @@ def test_keys_are_announced_and_a_leaked_one_is_replaced(
     assert [row["stage"] for row in listed()] == ["signing"]
     assert listed()[0]["kid"] != first[0]["kid"]
     assert run("keys", "rotate", "--purpose", "credential", "--alg", "RS256") == 2
+
+
+def test_a_token_for_registering_is_shown_once_and_kept_as_a_hash(
+    environment: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir()
+    monkeypatch.setenv("SEMEL_CONFIG_DIR", str(tmp_path / "config"))
+    assert run("clients", "token") == 2
+    assert run("clients", "list") == 0
+    installation.create(environment, time.time_ns() // 1000)
+    capsys.readouterr()
+    assert run("clients", "token", "--profile", "baseline", "--uses", "3", "--json") == 0
+    told = json.loads(capsys.readouterr().out)[0]
+    assert (told["profile"], told["registration_endpoint"]) == ("baseline", f"{ISSUER}/register")
+    database = Database.open(environment.database)
+    with database.write() as tx:
+        assert registered.spend(tx, told["initial_access_token"], time.time_ns() // 1000)
+        made = {"client_id": registration.new_id(), "profile": "baseline", "token_endpoint_auth_method": "none"}
+        about = {"client_name": "X", "redirect_uris": ["https://x.example/cb"], "subject_type": "public"}
+        registered.add(tx, ClientMetadata.model_validate({**made, **about}), "t", 1)
+    database.close()
+    assert run("clients", "list", "--json") == 0
+    assert [row["client_id"] for row in json.loads(capsys.readouterr().out)] == [made["client_id"]]
+    assert run("clients", "lint", "--json") == 1
+    assert [row["member"] for row in json.loads(capsys.readouterr().out)] == ["subject_type"]
+    assert run("clients", "disable", made["client_id"]) == 0
+    assert run("clients", "show", made["client_id"], "--json") == 0
+    assert '"disabled": true' in capsys.readouterr().out
+    assert run("clients", "disable", "nobody") == 2
 
 
 def test_keys_do_not_rotate_under_a_server_on_sqlite(environment: Settings) -> None:

@@ -54,6 +54,19 @@ def test_a_transaction_sees_nothing_of_one_that_is_open(things: Database, databa
     other.close()
 
 
+@pytest.mark.parametrize("how", ["read", "write", "committing"])
+def test_reading_inside_a_transaction_is_a_part_of_it(things: Database, how: str) -> None:
+    """With one connection a process, a second one would be waited for by the first until it gives up."""
+    with getattr(things, how)() as tx:
+        if how != "read":
+            tx.execute(text("INSERT INTO thing VALUES ('x')"))
+        with things.read() as inner:
+            assert inner is tx
+        assert names(things) == ([] if how == "read" else ["x"])
+    with things.read() as after:
+        assert after is not tx
+
+
 @of_sqlite
 def test_the_one_writing_connection_is_held_by_one_block_at_a_time(things: Database) -> None:
     held, order = threading.Event(), []

@@ -228,6 +228,15 @@ def _tables() -> None:
     )
     op.create_index(op.f("ix_activity_stream_hash"), "activity", ["stream_hash"], unique=False)
     op.create_table(
+        "initial_access",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("profile", sa.Text(), nullable=False),
+        sa.Column("uses_left", INTEGER64, nullable=False),
+        sa.Column("expires", INTEGER64, nullable=False),
+        sa.PrimaryKeyConstraint("token_hash"),
+        sqlite_strict=True,
+    )
+    op.create_table(
         "install",
         sa.Column("only", INTEGER64, nullable=False),
         sa.Column("issuer", sa.Text(), nullable=False),
@@ -302,6 +311,16 @@ def _tables() -> None:
         sqlite_strict=True,
     )
     op.create_index(op.f("ix_refresh_token_family"), "refresh_token", ["family"], unique=False)
+    op.create_table(
+        "registered_client",
+        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("registered", sa.Text(), nullable=False),
+        sa.Column("version", INTEGER64, nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created", INTEGER64, nullable=False),
+        sa.PrimaryKeyConstraint("client_id"),
+        sqlite_strict=True,
+    )
     op.create_table(
         "replay",
         sa.Column("kind", sa.Text(), nullable=False),
