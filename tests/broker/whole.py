@@ -125,12 +125,13 @@ class Whole:
     person_ids: dict[str, str] = field(default_factory=dict)
     visited: list[str] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
+    front: Any = None  # what stands before the application, when something does
     _running: ExitStack = field(default_factory=ExitStack)
     _leads: list[TestClient] = field(default_factory=list)
     _clients: list[TestClient] = field(default_factory=list)
 
     async def asgi(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        await self.app(scope, receive, send)
+        await (self.front or self.app)(scope, receive, send)
 
     def start(self) -> None:
         """Make the application; the registers are those of the test."""
