@@ -29,6 +29,7 @@ from broker.settings import Settings
 PR_SET_PDEATHSIG = 1
 RESTART_SECONDS = 1.0
 HEAD_SECONDS = 10  # to send a request's head, and to send the next one on the same connection
+HEAD_BYTES = 32 * 1024  # of a request's head: the address, a token, its proof and our cookies, twice over
 
 _claimed = ExitStack()  # what this process holds until it dies
 
@@ -81,7 +82,7 @@ def run(settings: Settings, *, host: str, port: int, workers: int) -> None:
             workers=1 if alone else workers,
             interface=Interfaces.ASGI,
             http=HTTPModes.http1,  # guessing the version would wait for a silent connection without end
-            http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000),
+            http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
             respawn_failed_workers=True,
             respawn_interval=0.5,
             workers_kill_timeout=5,

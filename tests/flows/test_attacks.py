@@ -231,6 +231,15 @@ def test_the_host_header_decides_nothing(world: World, host: str) -> None:
         assert 'lang="ar"' not in answer.text.split("<head>")[0], "the host was read as a query"
 
 
+@pytest.mark.parametrize("header", ["Cookie", "Authorization", "DPoP", "X-Anything"])
+def test_a_head_without_end_is_not_read(world: World, header: str) -> None:
+    """protocol §5: headers are bounded before anything of them is kept."""
+    answer = world.http.get(f"{world.issuer}/prefill", headers={header: "a" * 200_000})
+    assert answer.status_code == 431
+    answer = world.http.get(f"{world.issuer}/prefill", headers={header: "a" * 16_000})
+    assert answer.status_code == 401
+
+
 def test_pages_cannot_be_framed(world: World) -> None:
     """protocol §5: `frame-ancestors` and the older header, on ordinary and on problem pages."""
     for path in ("/sign-in", "/nowhere"):
