@@ -51,7 +51,7 @@ def test_a_form_without_an_answer_asks_again(world: World) -> None:
     answer = send(person, person.comes_from(agency.asks()), decision=None, item=["contact.iban"])
     assert answer.status_code == 422
     assert "Choose one of the two buttons" in answer.text
-    assert answer.text.count("checked") == 2, "what was ticked stays ticked, and one period is chosen"
+    assert answer.text.count(" checked>") == 2, "what was ticked stays ticked, and one period is chosen"
     assert nothing_happened(world, person)
 
 
