@@ -14,7 +14,7 @@ from broker.answers import Refusal
 from broker.database import Tx
 from broker.errors import Wire
 from broker.sign_in import subject
-from broker.tokens import access_token
+from broker.tokens import access_token, standing
 from broker.tokens import family as families
 from broker.tokens.token_request import TokenRequest
 from consent import permission
@@ -66,6 +66,8 @@ async def gather(asked: TokenRequest) -> Facts:
         try:
             keys = asked.vault.person(tx, found.held["person_id"]) if found is not None else None
         except keys_errors.NoSuchKey:
+            keys = None
+        if found is not None and not standing.acts(tx, found.held["person_id"]):
             keys = None
     if found is None or keys is None:
         raise Wire("invalid_grant", "the pre-authorized code is unknown, used or too old")

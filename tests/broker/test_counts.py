@@ -46,7 +46,7 @@ STORY = [
     ("offer",                   "POST /account/documents/{id}/add-to-wallet",           15,       1, True),
     ("number",                  "POST /account/documents/offers/{id}/code",             11,       2, False),  # counted, then compared
     ("wallet: offer",           "GET /offers/{id}",                                      1,       0, False),
-    ("wallet: token",           "POST /token",                                           7,       1, False),
+    ("wallet: token",           "POST /token",                                           8,       1, False),
     ("wallet: nonce",           "POST /nonce",                                           0,       0, False),
     ("credential",              "POST /credential",                                     22,       1, True),
     ("sign-out",                "POST /sign-out",                                        2,       1, False),

@@ -11,8 +11,10 @@ import jwt
 import pytest
 from jwcrypto.jwk import JWK  # type: ignore[import-untyped]  # it ships no types
 from sd_jwt.verifier import SDJWTVerifier
+from sqlalchemy import update
 
 from broker.database import Database
+from broker.tables import person
 from consent import permission
 from tests.broker import issuing
 from tests.broker.issuing import ISSUER, Issuer
@@ -325,6 +327,23 @@ def test_stopping_before_the_wallet_came(issuer: Issuer) -> None:
     assert refused(lambda: Wallet(issuer).redeem(**form)) == (400, "invalid_grant")
     assert issuer.browser.get(page.url.path).status_code == 404
     assert issuer.offer()[1].url.path != page.url.path
+
+
+def test_a_disabled_person_gets_nothing_more(issuer: Issuer) -> None:
+    """protocol §4: disabled citizens are honoured by every grant and endpoint at once."""
+    uri, page = issuer.offer()
+    form = {"pre-authorized_code": code_of(issuer, uri), "tx_code": issuer.tx_code(page)}
+    with issuer.parts.database.write() as tx:
+        tx.execute(update(person).values(disabled=1))
+    assert refused(lambda: Wallet(issuer).redeem(**form)) == (400, "invalid_grant")
+    with issuer.parts.database.write() as tx:
+        tx.execute(update(person).values(disabled=0))
+    wallet = Wallet(issuer)
+    token = wallet.redeem(**form)["access_token"]
+    with issuer.parts.database.write() as tx:
+        tx.execute(update(person).values(disabled=1))
+    assert refused(lambda: wallet.ask(token)) == (401, "invalid_token")
+    assert issuer.types() == ["permission.given"]
 
 
 def _stop(issuer: Issuer) -> None:
