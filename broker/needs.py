@@ -12,7 +12,10 @@ from starlette.requests import Request
 
 from broker import parameters
 from broker.answers import Cookie, Redirect
-from broker.clients.registry import Registry
+from broker.authorization import plain
+from broker.authorization.pushed import PushedRequest
+from broker.authorization.request import Unchecked
+from broker.clients.registry import Client, Registry
 from broker.committer import Committer
 from broker.database import Database, Tx
 from broker.egress import Egress
@@ -29,6 +32,7 @@ from keys.vault import Vault
 from wallet.credential_type import CredentialType
 
 LANGUAGES = ("en", "ar")
+SECOND = 1_000_000  # microseconds
 BROWSER_SECONDS = 30 * 86_400
 LANGUAGE_SECONDS = 365 * 86_400
 
@@ -138,7 +142,8 @@ def _look(request: Request, session: sessions.Session | None) -> Visitor:
     browser, cookies = cookie(request, "semel-browser"), []
     if len(browser) < 40:
         browser = opaque.token()
-        cookies.append(set_cookie(wired, "semel-browser", browser, BROWSER_SECONDS))
+        if request.method != "POST":  # another site's POST comes without our cookies, and must not replace them
+            cookies.append(set_cookie(wired, "semel-browser", browser, BROWSER_SECONDS))
     tongue = language(request)
     if request.query_params.get("lang") == tongue:
         cookies.append(set_cookie(wired, "semel-lang", tongue, LANGUAGE_SECONDS))
@@ -167,6 +172,48 @@ def note_use(tx: Tx, request: Request, now: int) -> None:
     live = unnoted(request)
     if live is not None:
         sessions.touch(tx, live, now, parts(request).durations.session_idle)
+
+
+def brought(request: Request, public_id: str) -> PushedRequest | None:
+    """Give the plain request behind `/i/{tx}/…` out of this browser's cookie."""
+    wired, held = parts(request), cookie(request, plain.COOKIE + public_id)
+    lifetime, seen = wired.durations.journey * 2 * SECOND, visitor(request)
+    return plain.open_(
+        wired.roots.ring("cookie"), held, public_id, seen.browser_hash, now=wired.clock(), lifetime=lifetime
+    )
+
+
+def keep_plain(request: Request, kept: PushedRequest) -> tuple[Cookie, ...]:
+    """Make the cookie that keeps a plain request until the sign-in, and take away those it has no room for.
+
+    Raises `ValueError` for a request that is too long.
+    """
+    wired = parts(request)
+    sealed = plain.seal(wired.roots.ring("cookie"), kept, visitor(request).browser_hash)
+    start = cookie_name(wired.secure, plain.COOKIE)
+    held: dict[str, tuple[int, int]] = {}
+    for name, value in request.cookies.items():
+        public_id = name.removeprefix(start)
+        if name.startswith(start) and plain.ID.fullmatch(public_id):
+            found = brought(request, public_id) if len(held) < 2 * plain.MOST else None
+            held[public_id] = (found.pushed_at if found else 0, len(value))
+    gone = tuple(drop_cookie(wired, plain.COOKIE + public_id) for public_id in plain.surplus(held, len(sealed)))
+    return (*gone, set_cookie(wired, plain.COOKIE + kept.tx, sealed, wired.durations.journey * 2))
+
+
+def unchecked(wired: Parts, client: Client, given: parameters.Parameters, now: int, **more: Any) -> Unchecked:
+    """Lay out a client's request with what it is measured against; `more` are further members of `Unchecked`."""
+    return Unchecked(
+        client,
+        given,
+        wired.issuer,
+        wired.uses,
+        keyring=wired.keyring,
+        ring=wired.roots.ring("cookie"),
+        now=now,
+        mode=wired.mode,
+        **more,
+    )
 
 
 def _bound(browser: str, session: sessions.Session | None) -> bytes:

@@ -49,6 +49,10 @@ class Parameters(Mapping[str, str]):
         """Every value of a name that may repeat, in order; empty when absent."""
         return tuple(self._values.get(name, ()))
 
+    def only(self, *names: str) -> Parameters:
+        """Give these names and leave out every other."""
+        return Parameters([(name, value) for name in names for value in self.all(name)])
+
 
 def parse(text: str) -> Parameters:
     """Read `application/x-www-form-urlencoded` text; empty values count as left out (RFC 6749 §3.1).

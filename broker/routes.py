@@ -76,6 +76,7 @@ ROUTES: list[Route] = [
     # Agencies
     Route("POST", "/par",                                      par.gather,              par.act,              "write", "RFC 9126 §2", "oauth"),
     Route("GET",  "/authorize",                                authorize.gather,        authorize.act,        "write", "RFC 6749 §4.1.1", "page"),
+    Route("POST", "/authorize",                                authorize.gather_post,   authorize.act_post,   "write", "OpenID Connect Core §3.1.2.1", "page"),
     Route("GET",  "/rar/prefill/v1",                           details_schema.gather,   details_schema.act,   "none",  "RFC 9396", "public"),
     Route("POST", "/register",                                 registration.gather,     registration.act,     "write", "RFC 7591 §3", "oauth"),
     Route("GET",  "/register/{id}",                            registration.gather_own, registration.act_read, "none", "RFC 7592 §2", "oauth"),

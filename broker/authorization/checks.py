@@ -4,13 +4,15 @@ Read the table down for the order and across for the endpoint. A check returns t
 raises the refusal the endpoint sends.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
 from broker.authorization import claims_parameter, details, hints, pkce, prompt, redirect_uri, resource, response
-from broker.authorization.request import AuthorizationRequest, Unchecked
+from broker.authorization.request import AuthorizationRequest, Unchecked, WayBack
 from broker.clients import profile
 from broker.errors import Wire
 from consent import request as data_request
@@ -228,6 +230,19 @@ def check(asked: Unchecked, at: At) -> AuthorizationRequest:
         if at in endpoints:
             members |= step(asked)
     return AuthorizationRequest(**members)
+
+
+def way_back(asked: Unchecked) -> WayBack:
+    """Say where the refusal of a request goes; raises the refusal itself where nobody may be sent (RFC 6749 §4.1.2.1).
+
+    What makes the answer's form unsafe is left out: an unknown mode, a `state` that cannot be echoed whole.
+    """
+    known: dict[str, Any] = {**client_is_who_asks(asked), **registered_redirect_uri(asked)}
+    with contextlib.suppress(Wire):
+        known |= registered_response_mode(asked)
+    with contextlib.suppress(Wire):
+        known |= {"state": state_and_nonce(replace(asked, parameters=asked.parameters.only("state")))["state"]}
+    return WayBack(**known)
 
 
 def _words(asked: Unchecked, name: str, form: re.Pattern[str] | None) -> tuple[str, ...]:

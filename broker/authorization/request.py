@@ -44,6 +44,17 @@ class Unchecked:
 
 
 @dataclass(frozen=True)
+class WayBack:
+    """Where the answer to a request may go although the request is refused: its address was checked, little else."""
+
+    client_id: str
+    redirect_uri: str
+    response_mode: str = "query"
+    response_alg: str | None = None
+    state: str | None = None
+
+
+@dataclass(frozen=True)
 class AuthorizationRequest:
     """A request that passed every check of its endpoint; only `checks.check` makes one, only `from_json` brings it back.
 

@@ -9,7 +9,7 @@ from typing import cast
 from urllib.parse import quote
 
 from broker.answers import Page, Redirect
-from broker.authorization.request import AuthorizationRequest
+from broker.authorization.request import AuthorizationRequest, WayBack
 from broker.clients import web_address
 from broker.clients.metadata import ClientMetadata
 from keys import jws
@@ -44,7 +44,13 @@ def success(request: AuthorizationRequest, code: str, *, issuer: str, keyring: K
 
 
 def error(
-    request: AuthorizationRequest, code: str, *, issuer: str, keyring: Keyring, now: int, description: str = ""
+    request: AuthorizationRequest | WayBack,
+    code: str,
+    *,
+    issuer: str,
+    keyring: Keyring,
+    now: int,
+    description: str = "",
 ) -> Redirect | Page:
     """Answer with an error code of RFC 6749 §4.1.2.1 or OpenID Connect Core §3.1.2.6."""
     said = {"error": code} | ({"error_description": description} if description else {})
@@ -52,7 +58,7 @@ def error(
 
 
 def _answer(
-    request: AuthorizationRequest, members: Mapping[str, str], issuer: str, keyring: Keyring, now: int
+    request: AuthorizationRequest | WayBack, members: Mapping[str, str], issuer: str, keyring: Keyring, now: int
 ) -> Redirect | Page:
     members = {**members, "iss": issuer} | ({} if request.state is None else {"state": request.state})
     if request.response_alg is not None:
@@ -67,7 +73,7 @@ def _answer(
     return Redirect(_location(request.redirect_uri, members))
 
 
-def _signed(request: AuthorizationRequest, members: Mapping[str, str], keyring: Keyring, now: int) -> str:
+def _signed(request: AuthorizationRequest | WayBack, members: Mapping[str, str], keyring: Keyring, now: int) -> str:
     """Sign the members for the one client they are for, for two minutes (JARM §2.1)."""
     about = {"aud": request.client_id, "iat": now // SECOND, "exp": now // SECOND + LIFETIME}
     key = keyring.signer(purpose="token", alg=cast("Alg", request.response_alg))

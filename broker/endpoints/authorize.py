@@ -1,31 +1,42 @@
-"""The authorization endpoint: a pushed request becomes one browser's journey (RFC 6749 §4.1.1, RFC 9126 §4).
+"""The authorization endpoint: a request becomes one browser's journey (RFC 6749 §4.1.1, RFC 9126 §4, RFC 9101 §5).
 
-Only `client_id` and `request_uri` count here; everything else was said at PAR. Whatever is wrong with them is told on
-a page: nobody is ever redirected before the request is known.
+Of a pushed request only `client_id` and `request_uri` count here; everything else was said at PAR. A client of the profile
+`baseline` may say it here, plainly or signed. Whatever is wrong is told on a page until the redirect URI is known to be the
+client's, afterwards in the answer to the client.
 """
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from broker import needs, parameters
+from broker import errors, needs, parameters, throttle
 from broker.answers import Answer, Cookie, Page, Redirect, Refusal
-from broker.authorization import hints, journey, prompt, pushed, response
+from broker.authorization import checks, hints, journey, plain, prompt, pushed, request_object, response
 from broker.authorization.pushed import PushedRequest
-from broker.authorization.request import AuthorizationRequest
+from broker.authorization.request import AuthorizationRequest, Unchecked
+from broker.clients.registry import Client
 from broker.database import Tx
+from broker.errors import Wire
+from broker.parameters import Parameters
 from broker.sign_in import acr, subject
 from broker.sign_in.session import Session
+from broker.throttle import Limit
 
+PATH = "/authorize"
 SECOND = 1_000_000
+FORMS = Limit(hourly=600, burst=100)  # requests that other sites post here, by address
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The browser, its session, and a fresh handle should a journey begin."""
+    """The browser, its session, and a fresh handle should a journey begin.
+
+    A request is named (`client_id` and `request_uri`, or `public_id`) or brought along (`brought`, with the cookies that keep it).
+    """
 
     wired: needs.Parts
     visitor: needs.Visitor
@@ -34,45 +45,140 @@ class Facts:
     request_uri: str = ""
     public_id: str = ""
     language_chosen: bool = True
+    brought: PushedRequest | None = None
+    kept: tuple[Cookie, ...] = ()
 
 
-async def gather(request: Request) -> Facts:
-    """Read the two parameters that count."""
-    given = parameters.query(request)
-    return Facts(
-        needs.parts(request),
+async def gather(request: Request) -> Facts | Answer:
+    """GET: read the name of a pushed request, or a plain request."""
+    given, wired, now = parameters.query(request), needs.parts(request), needs.parts(request).clock()
+    facts = Facts(
+        wired,
         needs.visitor(request),
         secrets.token_bytes(journey.HANDLE),
         client_id=given.get("client_id", ""),
         request_uri=given.get("request_uri", ""),
         language_chosen=needs.cookie(request, "semel-lang") != "",
     )
+    if _is_pushed(given):
+        return facts
+    asked = await _unchecked(wired, given, now)
+    try:
+        brought = PushedRequest(plain.new_id(), checks.check(asked, checks.At.AUTHORIZE), now)
+        return replace(facts, brought=brought, kept=needs.keep_plain(request, brought))
+    except Exception as problem:  # noqa: BLE001 - whatever is refused is told where the answer may go
+        return _told(wired, asked, problem)
+
+
+def _is_pushed(given: Parameters) -> bool:
+    return given.get("request_uri", "").startswith(pushed.PREFIX)
+
+
+async def _unchecked(wired: needs.Parts, given: Parameters, now: int) -> Unchecked:
+    """Find the client of a plain request and open its request object; what is wrong with either is told on a page."""
+    client = wired.registry.active(given.get("client_id", ""))
+    if client is None:
+        raise Wire("unknown_client", "no such client")
+    if client.profile != "baseline" or client.require_pushed_authorization_requests:
+        raise Wire("invalid_request", "this client pushes its requests (RFC 9126 §5)")
+    token = await _signed(wired, given, client)
+    if token is None:
+        return needs.unchecked(wired, client, given, now)
+    inside = await request_object.read(token, client, registry=wired.registry, issuer=wired.issuer, now=now)
+    return needs.unchecked(wired, client, inside, now, signed=True)
+
+
+async def _signed(wired: needs.Parts, given: Parameters, client: Client) -> str | None:
+    """Give the request object that came by value, or by reference from where the client registered (RFC 9101 §5)."""
+    if "request" in given and "request_uri" in given:
+        raise Wire("invalid_request", "request and request_uri together")
+    if "request_uri" in given:
+        return await request_object.fetch(given["request_uri"], client, wired.egress)
+    return given.get("request")
+
+
+def _told(wired: needs.Parts, asked: Unchecked, problem: Exception) -> Answer:
+    """Answer the client that its request is refused; raise where nobody may be sent back, or the fault is ours."""
+    refused = errors.refusal(Wire("invalid_request", str(problem)) if isinstance(problem, ValueError) else problem)
+    if refused.status >= 500:
+        raise problem
+    return response.error(
+        checks.way_back(asked),
+        refused.code,
+        issuer=wired.issuer,
+        keyring=wired.keyring,
+        now=asked.now,
+        description=errors.UNPRINTABLE.sub("?", refused.description),
+    )
 
 
 def act(tx: Tx, facts: Facts, now: int) -> Answer | Refusal:
-    """Claim the request for this browser and begin the journey, or sign in first."""
+    """Claim a pushed request for this browser, or take the plain one; begin the journey, or sign in first."""
+    if facts.brought is not None:
+        return _onward(tx, facts, facts.brought, now)
     claimed = pushed.claim(tx, facts.request_uri, facts.client_id, facts.visitor.browser_hash, now)
     if isinstance(claimed, Refusal):
         return claimed
     return _onward(tx, facts, claimed, now)
 
 
+@dataclass(frozen=True)
+class Posted:
+    """A plain request that came as a form, checked, to be stored as if it had been pushed; `sender` counts the address."""
+
+    request: AuthorizationRequest
+    request_uri: str
+    lifetime: int
+    sender: bytes
+
+
+async def gather_post(request: Request) -> Posted | Answer:
+    """POST: check what another site's form says; no cookie of ours comes with it (SameSite=Lax)."""
+    given, wired, now = await parameters.read(request), needs.parts(request), needs.parts(request).clock()
+    if _is_pushed(given):
+        return _to_get(given.get("client_id", ""), given["request_uri"])
+    asked = await _unchecked(wired, given, now)
+    try:
+        checked = checks.check(asked, checks.At.AUTHORIZE)
+    except Exception as problem:  # noqa: BLE001 - as above
+        return _told(wired, asked, problem)
+    sender = wired.roots.ring("pepper").mac(b"semel/address/v1\x00" + needs.client_address(request).encode())
+    return Posted(checked, pushed.new_uri(), wired.durations.pushed_request, sender)
+
+
+def act_post(tx: Tx, facts: Posted, now: int) -> Answer | Refusal:
+    """POST: store the request for a minute and send the browser to it with GET, which brings its cookies."""
+    wait = throttle.allow(tx, "authorize-form", facts.sender, FORMS, now)
+    if wait is not None:
+        return Refusal("too_many", status=429, headers={"Retry-After": str(wait)})
+    pushed.store(tx, facts.request, facts.request_uri, now, lifetime=facts.lifetime)
+    return _to_get(facts.request.client_id, facts.request_uri)
+
+
+def _to_get(client_id: str, request_uri: str) -> Redirect:
+    return Redirect(f"{PATH}?{urlencode({'client_id': client_id, 'request_uri': request_uri})}")
+
+
 async def gather_continue(request: Request) -> Facts:
     """Come back from sign-in; the request is known by its public id and this browser."""
+    public_id = request.path_params["tx"]
     return Facts(
         needs.parts(request),
         needs.visitor(request),
         secrets.token_bytes(journey.HANDLE),
-        public_id=request.path_params["tx"],
+        public_id=public_id,
+        brought=needs.brought(request, public_id),
     )
 
 
 def act_continue(tx: Tx, facts: Facts, now: int) -> Answer | Refusal:
-    """Begin the journey of a request that this browser claimed before it signed in."""
-    claimed = pushed.find(tx, facts.public_id, facts.visitor.browser_hash)
-    if claimed is None:
-        return Refusal("invalid_request_uri", "the request is unknown, used or too old")
-    return _onward(tx, facts, claimed, now)
+    """Begin the journey of a request that this browser brought before it signed in."""
+    found = facts.brought or pushed.find(tx, facts.public_id, facts.visitor.browser_hash)
+    if found is not None:
+        return _onward(tx, facts, found, now)
+    if journey.get(tx, facts.public_id) is not None:  # begun before: its own page says whose it is
+        return Redirect(f"/i/{facts.public_id}/consent")
+    return Refusal("invalid_request_uri", "the request is unknown, used or too old")
 
 
 def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Answer | Refusal:
@@ -83,7 +189,7 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Answer | 
     lacking = "" if session is None else _lacking(tx, wired, claimed, session, now)
     if session is None or lacking is not None:
         if not lacking and "none" not in asked.prompt:
-            return Redirect(f"/i/{claimed.tx}/sign-in", cookies=cookies)
+            return Redirect(f"/i/{claimed.tx}/sign-in", cookies=(*cookies, *facts.kept))
         return _back(wired, asked, lacking or "login_required", now)
     begun = journey.begin(
         tx,
@@ -97,7 +203,8 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Answer | 
     if not begun:  # another tab was quicker, and this browser has its cookie
         return Redirect(f"/i/{claimed.tx}/consent", cookies=cookies)
     held = needs.set_cookie(wired, f"semel-{claimed.tx}", facts.handle.hex(), wired.durations.journey * 2)
-    return Redirect(f"/i/{claimed.tx}/consent", cookies=(*cookies, held))
+    done = (needs.drop_cookie(wired, plain.COOKIE + claimed.tx),) if facts.brought and facts.public_id else ()
+    return Redirect(f"/i/{claimed.tx}/consent", cookies=(*cookies, *done, held))
 
 
 def _lacking(tx: Tx, wired: needs.Parts, claimed: PushedRequest, session: Session, now: int) -> str | None:

@@ -35,7 +35,7 @@ def document(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "issuer": issuer,
         "authorization_endpoint": issuer + AUTHORIZE,
         "pushed_authorization_request_endpoint": issuer + par.PATH,
-        "require_pushed_authorization_requests": True,
+        "require_pushed_authorization_requests": False,
         "token_endpoint": issuer + token.PATH,
         "userinfo_endpoint": issuer + userinfo.PATH,
         "revocation_endpoint": issuer + revocation.PATH,
@@ -71,7 +71,8 @@ def document(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "display_values_supported": ["page", "touch"],
         "request_parameter_supported": True,
         "request_object_signing_alg_values_supported": request_object.ANY,
-        "request_uri_parameter_supported": False,
+        "request_uri_parameter_supported": True,
+        "require_request_uri_registration": True,
         "ui_locales_supported": list(needs.LANGUAGES),
     }
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from broker import needs, parameters
 from broker.answers import Json
 from broker.authorization import checks, pushed, request_object
-from broker.authorization.request import AuthorizationRequest, Unchecked
+from broker.authorization.request import AuthorizationRequest
 from broker.clients import authentication
 from broker.clients.authentication import AuthenticatedClient
 from broker.database import Tx
@@ -46,18 +46,7 @@ async def gather(request: Request) -> Facts:
         given = await request_object.read(
             given["request"], client.client, registry=wired.registry, issuer=wired.issuer, now=now
         )
-    asked = Unchecked(
-        client.client,
-        given,
-        wired.issuer,
-        wired.uses,
-        proof_jkt=proof.jkt if proof else None,
-        keyring=wired.keyring,
-        ring=wired.roots.ring("cookie"),
-        now=now,
-        mode=wired.mode,
-        signed=signed,
-    )
+    asked = needs.unchecked(wired, client.client, given, now, proof_jkt=proof.jkt if proof else None, signed=signed)
     checked = checks.check(asked, checks.At.PUSH)
     return Facts(client, proof, checked, pushed.new_uri(), wired.durations.pushed_request, dpop.offer(ring, now))
 

@@ -179,7 +179,7 @@ UNROUTED = [
     ("GET",     "/par",              "application/json",        405,    "POST"),
     ("DELETE",  "/userinfo",         "application/json",        405,    "GET, POST"),
     ("DELETE",  "/sign-in",          "text/html",               405,    "GET, HEAD, POST"),
-    ("HEAD",    "/authorize",        "*/*",                     405,    "GET"),   # what writes is not set off by a look
+    ("HEAD",    "/authorize",        "*/*",                     405,    "GET, POST"),   # what writes is not set off by a look
     ("HEAD",    "/prefill",          "*/*",                     405,    "GET"),
     ("POST",    "/jwks",             "*/*",                     405,    "GET, HEAD"),
     ("GET",     "/par/",             "*/*",                     404,    None),

@@ -27,7 +27,7 @@ def asked(whole: Whole, query: str = "", body: str = "", address: str = "192.0.2
     given = {"content-type": FORM, **{name.replace("_", "-"): value for name, value in headers.items()}}
     scope = {
         "type": "http",
-        "method": "POST",
+        "method": "POST" if body else "GET",
         "path": "/",
         "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in given.items()],
@@ -126,6 +126,11 @@ def test_a_browser_is_known_by_a_cookie_of_256_bits(whole: Whole) -> None:
     assert (again.browser, again.cookies) == (first.browser, ())
     assert needs.visitor(asked(whole, cookie=cookies(semel_browser="short"))).browser != "short"
     assert first.browser.encode() not in first.browser_hash
+
+
+def test_a_form_of_another_site_replaces_no_browser(whole: Whole) -> None:
+    """It comes without our cookies (SameSite=Lax); a new one would end what the browser's own began."""
+    assert needs.visitor(asked(whole, body="a=b")).cookies == ()
 
 
 @pytest.mark.parametrize("state", ["full", "password"])

@@ -73,7 +73,8 @@ def enter(request: Request) -> Entrance:
     if public_id is None:
         return Entrance(wired, visitor, None, None)
     with wired.database.read() as tx:
-        claimed, begun = pushed.find(tx, public_id, visitor.browser_hash), journey.get(tx, public_id)
+        claimed = needs.brought(request, public_id) or pushed.find(tx, public_id, visitor.browser_hash)
+        begun = journey.get(tx, public_id)
     if begun is not None and visitor.session is not None and visitor.session.state == "full":
         raise needs.Stop(Redirect(f"/i/{public_id}/consent"))  # came back with the back button; nothing is begun anew
     if claimed is None:

@@ -1,0 +1,519 @@
+"""Plain and signed requests at the front channel: what they lead to, where a refusal goes, and that nothing is written (OpenID Connect Core §3.1.2, RFC 9101 §5)."""
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+import jwt
+import pytest
+from sqlalchemy import func, select
+
+from broker import needs
+from broker.authorization import plain
+from broker.clients.key_sets import KeySets
+from broker.clients.metadata import ClientMetadata
+from broker.clients.registry import Registry
+from broker.egress import Egress, EgressRefused, Reply
+from broker.tables import metadata
+from examples.browse import Page
+from tests.actors import Citizen
+from tests.broker.relying import CHALLENGE, Key, merge
+from tests.broker.whole import Whole
+
+CALLBACK = "https://norr-planning.example/callback"
+REFERENCE = "https://norr-planning.example/request.jwt"
+USE = "openid use:norr.building-permit"
+KEPT = {"install", "person", "session", "throttle"}  # tables that an arrival may leave as they are found, or touch
+ASKED: dict[str, Any] = {
+    "client_id": "norr-planning",
+    "response_type": "code",
+    "redirect_uri": CALLBACK,
+    "scope": USE,
+    "state": "s" * 384,
+    "nonce": "n",
+    "code_challenge": CHALLENGE,
+    "code_challenge_method": "S256",
+}
+
+
+@dataclass
+class Asking:
+    """A baseline client, and a browser that arrives from it."""
+
+    whole: Whole
+    key: Key = field(default_factory=Key)
+
+    def registered(self, **members: Any) -> None:
+        declared = {
+            "client_id": "norr-planning",
+            "client_name": "Planning",
+            "profile": "baseline",
+            "token_endpoint_auth_method": "none",
+            "redirect_uris": [CALLBACK],
+            "scope": USE,
+            "jwks": {"keys": [self.key.jwk]},
+            "request_uris": [REFERENCE],
+            **members,
+        }
+        strict = {
+            **declared,
+            "client_id": "strict",
+            "profile": "fapi2",
+            "token_endpoint_auth_method": "private_key_jwt",
+        }
+        strict.pop("request_uris")
+        clients = [ClientMetadata.model_validate(one) for one in (declared, strict)]
+        self.whole.give(registry=Registry(clients, KeySets(Egress()), mode="sandbox"))
+
+    def address(self, **changed: Any) -> str:
+        return "/authorize?" + urlencode(merge(ASKED, changed))
+
+    def signed(self, **changed: Any) -> str:
+        seconds = int(self.whole.clock.seconds())
+        own = {"iss": "norr-planning", "aud": self.whole.settings.issuer, "nbf": seconds, "exp": seconds + 60}
+        return self.key.sign(merge({**ASKED, **own}, changed), {"kid": self.key.kid})
+
+    def rows(self) -> dict[str, int]:
+        with self.whole.parts.database.read() as tx:
+            counted = {
+                t.name: tx.execute(select(func.count()).select_from(t)).scalar_one() for t in metadata.sorted_tables
+            }
+        return {name: count for name, count in counted.items() if count and name not in KEPT}
+
+
+@pytest.fixture
+def asking(whole: Whole) -> Asking:
+    made = Asking(whole)
+    made.registered(authorization_signed_response_alg="ES256")
+    return made
+
+
+def arrive(person: Citizen, address: str) -> Any:
+    """Open an address and follow nothing: the bare answer."""
+    return person.walker.http.get(person.issuer + address)
+
+
+def shared(person: Citizen, page: Page) -> Any:
+    """Share, press Continue, and stop before the agency."""
+    page = person.press(page, "consent", "share", item=[])
+    return person.walker.post(page.url, **person.fields(page, "done"), action="continue")
+
+
+# --- what a request leads to
+
+
+def test_a_plain_request_writes_nothing_until_sign_in(asking: Asking) -> None:
+    person = asking.whole.citizen()
+    sent = arrive(person, asking.address())
+    assert (sent.status_code, urlsplit(sent.headers["location"]).path.rsplit("/", 1)[1]) == (303, "sign-in")
+    assert asking.rows() == {}
+    page = person.sign_in(person.open(sent.headers["location"]))
+    assert page.has("consent")
+    assert asking.rows() == {"journey": 1, "sealed_for": 1, "sealed_row": 1}
+    back = shared(person, page)
+    said = dict(parse_qsl(urlsplit(back.headers["location"]).query))
+    assert back.headers["location"].startswith(CALLBACK + "?")
+    assert said.keys() == {"code", "iss", "state"}
+    assert (said["iss"], said["state"]) == (asking.whole.settings.issuer, ASKED["state"])
+
+
+def test_a_restart_between_arrival_and_sign_in(asking: Asking) -> None:
+    person = asking.whole.citizen()
+    door = person.open(asking.address())
+    asking.whole.restart()
+    asking.registered()
+    assert person.sign_in(door).has("consent")
+
+
+def test_signed_in_already(asking: Asking) -> None:
+    person = asking.whole.citizen()
+    person.sign_in()
+    assert person.open(asking.address()).has("consent")
+    assert plain.COOKIE not in str(person.walker.http.cookies)
+
+
+def test_the_request_is_this_browsers(asking: Asking) -> None:
+    person, other = asking.whole.citizen(), asking.whole.citizen()
+    door = arrive(person, asking.address()).headers["location"]
+    assert other.open(door).get("problem")["data-code"] == "invalid_request_uri"
+    for name, value in person.walker.http.cookies.items():
+        if plain.COOKIE in name:  # the cookie alone, without the browser's own
+            other.walker.http.cookies.set(name, value, domain=urlsplit(person.issuer).hostname or "")
+    assert other.open(door).get("problem")["data-code"] == "invalid_request_uri"
+
+
+def test_a_request_waits_half_an_hour(asking: Asking) -> None:
+    person = asking.whole.citizen()
+    door = arrive(person, asking.address()).headers["location"]
+    asking.whole.clock.later(1801)
+    assert person.open(door).get("problem")["data-code"] == "invalid_request_uri"
+
+
+def test_five_at_most_wait(asking: Asking) -> None:
+    """The oldest go, and all together fit into one header line."""
+    person = asking.whole.citizen()
+    doors = []
+    for _ in range(8):
+        doors.append(arrive(person, asking.address()).headers["location"])
+        asking.whole.clock.later(1)
+    waiting = [name for name in person.walker.http.cookies if plain.COOKIE in name]
+    assert len(waiting) == 5
+    assert sum(len(person.walker.http.cookies[name]) for name in waiting) <= plain.TOGETHER
+    assert [person.open(door).has("sign-in") for door in doors] == [False] * 3 + [True] * 5
+
+
+def test_cookies_that_are_none_of_ours(asking: Asking) -> None:
+    """Whatever a browser sends under the name of such a cookie opens nothing and breaks nothing."""
+    client = asking.whole.client()
+    start = "__Host-" + plain.COOKIE
+    big = [f"{start}{letter * 22}={'A' * 3000}" for letter in "xy"]
+    junk = "; ".join([*big, f"{start}=y", f"{start}a b=z", f"{start}{'z' * 21}ä=z"])
+    sent = client.get(asking.address(), headers={"cookie": junk.encode()})
+    assert sent.status_code == 303
+    dropped = [one for one in sent.headers.get_list("set-cookie") if "Max-Age=0" in one]
+    assert [one.partition("=")[0] for one in dropped] in ([f"{start}{'x' * 22}"], [f"{start}{'y' * 22}"])
+
+
+def test_a_form_from_another_site(asking: Asking) -> None:
+    """Core §3.1.2.1 POST: no cookie comes with it and none is replaced; it is kept for a minute and opened with GET."""
+    person = asking.whole.citizen()
+    person.sign_in()
+    stranger = asking.whole.client(**{"sec-fetch-site": "cross-site", "origin": "https://norr-planning.example"})
+    sent = stranger.post("/authorize", data=ASKED)
+    assert sent.status_code == 303
+    assert "set-cookie" not in sent.headers
+    assert asking.rows() == {"pushed_request": 1}
+    said = parse_qs(urlsplit(sent.headers["location"]).query)
+    assert said.keys() == {"client_id", "request_uri"}
+    assert person.open(sent.headers["location"]).has("consent")
+
+
+def test_a_pushed_request_may_come_by_form(asking: Asking) -> None:
+    pushed = {"client_id": "strict", "request_uri": "urn:ietf:params:oauth:request_uri:x", "state": "ignored"}
+    sent = asking.whole.client().post("/authorize", data=pushed)
+    assert sent.status_code == 303
+    assert "ignored" not in sent.headers["location"]
+    assert asking.rows() == {}
+
+
+def test_forms_are_counted_by_address(asking: Asking) -> None:
+    client = asking.whole.client()
+    codes = [client.post("/authorize", data=ASKED).status_code for _ in range(102)]
+    assert set(codes[:100]) == {303}
+    assert 429 in codes[100:]
+
+
+# --- modes of the response
+
+
+def test_by_form(asking: Asking) -> None:
+    person = asking.whole.citizen()
+    page = person.sign_in(person.open(asking.address(response_mode="form_post", state='"><script>')))
+    sent = shared(person, page)
+    assert sent.status_code == 200
+    assert "form-action https://norr-planning.example;" in sent.headers["content-security-policy"]
+    assert sent.headers["cache-control"] == "no-store"
+    assert "<script>" not in sent.text
+    assert "form_token" not in sent.text
+    assert f'action="{CALLBACK}"' in sent.text
+
+
+def test_signed(asking: Asking) -> None:
+    """JARM §2.1: in the address is one JWT and no code."""
+    sent = arrive(asking.whole.citizen(), asking.address(response_mode="jwt", prompt="none"))
+    said = dict(parse_qsl(urlsplit(sent.headers["location"]).query))
+    assert said.keys() == {"response"}
+    keys = jwt.PyJWKSet.from_dict(asking.whole.client().get("/jwks").json())
+    key = keys[jwt.get_unverified_header(said["response"])["kid"]]
+    options = {"verify_exp": False, "verify_iat": False}
+    claims = jwt.decode(said["response"], key, algorithms=["ES256"], audience="norr-planning", options=options)
+    assert (claims["error"], claims["iss"], claims["state"]) == (
+        "login_required",
+        asking.whole.settings.issuer,
+        ASKED["state"],
+    )
+
+
+# --- refusals
+
+
+def told(sent: Any) -> str:
+    """The code on a page that leads nowhere."""
+    assert "location" not in sent.headers
+    return str(sent.text.split('data-code="')[1].split('"')[0])
+
+
+SAYS = {"response_type": "token", "prompt": "none", "scope": "email"}  # other faults beside: none of them is told
+
+
+# fmt: off
+ON_A_PAGE: list[tuple[str, dict[str, Any], str]] = [
+    ("RFC 6749 §4.1.2.1 unknown client",        {"client_id": "nobody"},                                "unknown_client"),
+    ("RFC 6749 §4.1.2.1 no client",             {"client_id": None},                                    "unknown_client"),
+    ("RFC 9126 §5 client that pushes",          {"client_id": "strict"},                                "invalid_request"),
+    ("RFC 9700 §2.1 no redirect_uri",           {"redirect_uri": None},                                 "invalid_request"),
+    ("RFC 9700 §2.1 case of the path",          {"redirect_uri": "https://norr-planning.example/Callback"},     "invalid_request"),
+    ("RFC 9700 §2.1 trailing slash",            {"redirect_uri": CALLBACK + "/"},                       "invalid_request"),
+    ("RFC 9700 §2.1 more query",                {"redirect_uri": CALLBACK + "?a=b"},                    "invalid_request"),
+    ("RFC 9700 §2.1 encoded dots",              {"redirect_uri": "https://norr-planning.example/x/%2e%2e/callback"}, "invalid_request"),
+    ("RFC 9700 §2.1 matrix parameter",          {"redirect_uri": "https://norr-planning.example/..;/callback"}, "invalid_request"),
+    ("RFC 9700 §2.1 other host",                {"redirect_uri": "//evil.example/callback"},            "invalid_request"),
+    ("RFC 9700 §2.1 backslash",                 {"redirect_uri": "https://norr-planning.example\\@evil.example/"}, "invalid_request"),
+    ("RFC 9700 §2.1 line end",                  {"redirect_uri": CALLBACK + "\r\nSet-Cookie: a=b"},     "invalid_request"),
+    ("RFC 9700 §2.1 tab",                       {"redirect_uri": CALLBACK + "\t"},                      "invalid_request"),
+    ("RFC 9700 §2.1 user name",                 {"redirect_uri": "https://norr-planning.example@evil.example/callback"}, "invalid_request"),
+    ("RFC 9700 §2.1 bare fragment",             {"redirect_uri": CALLBACK + "#"},                       "invalid_request"),
+    ("RFC 9700 §2.1 homograph",                 {"redirect_uri": "https://n\u043err-planning.example/callback"}, "invalid_request"),
+    ("RFC 9700 §2.1 default port",              {"redirect_uri": "https://norr-planning.example:443/callback"}, "invalid_request"),
+    ("RFC 9700 §4.11 javascript",               {"redirect_uri": "JaVaScRiPt:alert(1)"},                "invalid_request"),
+    ("RFC 9101 §5 both",                        {"request": "x", "request_uri": REFERENCE},             "invalid_request"),
+    ("RFC 9101 §6.2 malformed object",          {"request": "a.b.c"},                                   "invalid_request_object"),
+    ("RFC 9101 §10.4 address not registered",   {"request_uri": "https://evil.example/r"},              "invalid_request_uri"),
+    ("RFC 9101 §10.4 private address",          {"request_uri": "http://169.254.169.254/r"},            "invalid_request_uri"),
+    ("RFC 9126 §4 unknown pushed request",      {"request_uri": "urn:ietf:params:oauth:request_uri:x"}, "invalid_request_uri"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("changed", "code"), [row[1:] for row in ON_A_PAGE], ids=[row[0] for row in ON_A_PAGE])
+def test_told_on_a_page(asking: Asking, changed: dict[str, Any], code: str) -> None:
+    """RFC 6749 §4.1.2.1: nobody is redirected before the redirect URI is known to be the client's."""
+    sent = arrive(asking.whole.citizen(), "/authorize?" + urlencode(merge({**ASKED, **SAYS}, changed)))
+    assert (sent.status_code, told(sent)) == (400, code)
+    assert asking.rows() == {}
+
+
+def test_a_form_is_told_on_a_page_too(asking: Asking) -> None:
+    client = asking.whole.client()
+    for about, changed, code in ON_A_PAGE[:-1]:  # the last goes on to GET
+        sent = client.post("/authorize", data=merge({**ASKED, **SAYS}, changed))
+        assert (sent.status_code, told(sent)) == (400, code), about
+        assert "set-cookie" not in sent.headers or "semel-browser" not in sent.headers["set-cookie"], about
+    assert asking.rows() == {}
+
+
+# fmt: off
+TO_THE_CLIENT: list[tuple[str, dict[str, Any], str]] = [
+    ("RFC 6749 §4.1.2.1 no response_type",  {"response_type": None},                             "invalid_request"),
+    ("RFC 9700 §2.1.2 implicit",            {"response_type": "token"},                          "unsupported_response_type"),
+    ("OAuth MRT §2.1 fragment",             {"response_mode": "fragment"},                       "invalid_request"),
+    ("RFC 6749 §3.3 no scope",              {"scope": None},                                     "invalid_scope"),
+    ("Core §3.1.2.1 no openid",             {"scope": "use:norr.building-permit"},               "invalid_scope"),
+    ("wire §5.3 another's use",             {"scope": "openid use:norr.childcare-allowance"},    "invalid_scope"),
+    ("wire §5.3 over-asking",               {"scope": USE + " income.taxable_band"},             "invalid_authorization_details"),
+    ("RFC 9396 §5 details",                 {"authorization_details": "[{}]"},                   "invalid_authorization_details"),
+    ("Core §5.5 claims",                    {"claims": "[]"},                                    "invalid_request"),
+    ("Core §3.1.2.1 nonce",                 {"nonce": "n" * 513},                                "invalid_request"),
+    ("RFC 7636 §4.4.1 no challenge",        {"code_challenge": None},                            "invalid_request"),
+    ("RFC 9700 §2.1.1 plain",               {"code_challenge_method": "plain"},                  "invalid_request"),
+    ("Core §3.1.2.1 prompt",                {"prompt": "none login"},                            "invalid_request"),
+    ("Core §3.1.2.1 max_age",               {"max_age": "-1"},                                   "invalid_request"),
+    ("Core §3.1.2.1 login_hint",            {"login_hint": "x" * 300},                           "invalid_request"),
+    ("Core §3.1.2.1 id_token_hint",         {"id_token_hint": "a.b.c"},                          "invalid_request"),
+    ("Core §7.2.1 registration",            {"registration": "{}"},                              "registration_not_supported"),
+    ("RFC 8707 §2 resource",                {"resource": "https://other.example"},               "invalid_target"),
+    ("Core §3.1.2.6 nobody signed in",      {"prompt": "none"},                                  "login_required"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("changed", "code"), [row[1:] for row in TO_THE_CLIENT], ids=[row[0] for row in TO_THE_CLIENT])
+def test_told_to_the_client(asking: Asking, changed: dict[str, Any], code: str) -> None:
+    """RFC 6749 §4.1.2.1, RFC 9207 §2: with `iss` and the exact `state`, and nothing is written."""
+    sent = arrive(asking.whole.citizen(), asking.address(**changed))
+    assert sent.status_code == 303
+    assert sent.headers["location"].startswith(CALLBACK + "?")
+    said = dict(parse_qsl(urlsplit(sent.headers["location"]).query))
+    assert (said["error"], said["iss"], said["state"]) == (code, asking.whole.settings.issuer, ASKED["state"])
+    assert asking.rows() == {}
+
+
+def test_a_state_that_cannot_be_echoed_is_not_cut(asking: Asking) -> None:
+    sent = arrive(asking.whole.citizen(), asking.address(state="s" * 513))
+    said = dict(parse_qsl(urlsplit(sent.headers["location"]).query))
+    assert said.keys() == {"error", "error_description", "iss"}
+
+
+@pytest.mark.parametrize("name", ["client_id", "redirect_uri", "scope", "state", "code_challenge", "request_uri"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_parameter_twice(asking: Asking, method: str, name: str) -> None:
+    """RFC 6749 §3.1."""
+    text = urlencode([*ASKED.items(), (name, ASKED.get(name, "x")), (name, ASKED.get(name, "x"))])
+    client = asking.whole.client()
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    sent = (
+        client.get("/authorize?" + text) if method == "GET" else client.post("/authorize", content=text, headers=kind)
+    )
+    assert (sent.status_code, told(sent)) == (400, "invalid_request")
+    assert asking.rows() == {}
+
+
+def test_a_request_too_long_to_wait(asking: Asking) -> None:
+    claims = json.dumps({"userinfo": {secrets.token_urlsafe(50): None for _ in range(90)}})
+    sent = arrive(asking.whole.citizen(), asking.address(claims=claims))
+    said = dict(parse_qsl(urlsplit(sent.headers["location"]).query))
+    assert (said["error"], "too long" in said["error_description"]) == ("invalid_request", True)
+    assert "set-cookie" not in sent.headers
+
+
+# --- request objects
+
+
+def test_signed_by_value(asking: Asking) -> None:
+    """RFC 9101 §5, §6.3: what stands beside the object does not count."""
+    person = asking.whole.citizen()
+    said = {
+        "client_id": "norr-planning",
+        "request": asking.signed(state="inside"),
+        "state": "outside",
+        "prompt": "none",
+    }
+    page = person.sign_in(person.open("/authorize?" + urlencode(said)))
+    assert dict(parse_qsl(urlsplit(shared(person, page).headers["location"]).query))["state"] == "inside"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"client_id": "strict"}, {"iss": "strict"}, {"aud": "https://x.example"}, {"exp": 1}, {"request": "x"}]
+)
+def test_an_object_that_is_not_good(asking: Asking, changed: dict[str, Any]) -> None:
+    said = {**ASKED, "request": asking.signed(**changed)}
+    sent = arrive(asking.whole.citizen(), "/authorize?" + urlencode(said))
+    assert (sent.status_code, told(sent)) == (400, "invalid_request_object")
+    assert asking.rows() == {}
+
+
+class Elsewhere(Egress):
+    """The network, as far as this test needs it."""
+
+    def __init__(self, reply: Reply | EgressRefused) -> None:
+        super().__init__()
+        self.reply = reply
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    async def request(self, method: str, url: str, *args: Any, **bounds: Any) -> Reply:
+        self.asked.append((url, bounds))
+        if isinstance(self.reply, EgressRefused):
+            raise self.reply
+        return self.reply
+
+
+def test_signed_by_reference(asking: Asking) -> None:
+    """RFC 9101 §5.2: fetched from the registered address, bounded."""
+    network = Elsewhere(Reply(200, {}, asking.signed().encode()))
+    asking.whole.give(egress=network)
+    said = {"client_id": "norr-planning", "request_uri": REFERENCE}
+    assert asking.whole.citizen().open("/authorize?" + urlencode(said)).has("sign-in")
+    ((url, bounds),) = network.asked
+    assert url == REFERENCE
+    assert bounds["max_bytes"] <= 65_536
+    assert bounds["timeout"] <= 5
+    assert "application/oauth-authz-req+jwt" in bounds["media_types"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        pytest.param(Reply(404, {}, b""), "invalid_request_uri", id="RFC 9101 §5.2.3 not there"),
+        pytest.param(Reply(200, {}, "ü".encode()), "invalid_request_uri", id="RFC 9101 §5.2.3 no JWT"),
+        pytest.param(Reply(200, {}, b"a.b.c"), "invalid_request_object", id="RFC 9101 §6.2 no good JWT"),
+        *[pytest.param(EgressRefused(why), "invalid_request_uri", id=f"RFC 9101 §10.4 {why}") for why in ("address", "redirect", "too_large", "timeout", "media_type", "encoding")],
+    ],
+)  # fmt: skip
+def test_what_comes_from_the_address(asking: Asking, reply: Any, code: str) -> None:
+    asking.whole.give(egress=Elsewhere(reply))
+    sent = arrive(
+        asking.whole.citizen(), "/authorize?" + urlencode({"client_id": "norr-planning", "request_uri": REFERENCE})
+    )
+    assert (sent.status_code, told(sent)) == (400, code)
+    assert asking.rows() == {}
+
+
+# --- who signs in, and how
+
+
+def username(page: Page) -> str:
+    (box,) = [e for e in page.content if "id" in e and e["id"] == "username"]
+    return str(box["value"]) if "value" in box else ""
+
+
+def test_a_login_hint_fills_the_form(asking: Asking) -> None:
+    """Core §3.1.2.1; what is in it is text, and it is nowhere in clear."""
+    hint = '"><script>maria'
+    page = asking.whole.citizen().open(asking.address(login_hint=hint))
+    assert username(page) == hint
+    assert "maria" not in page.url
+
+
+def test_invisible_characters_in_a_login_hint_are_not_shown(asking: Asking) -> None:
+    page = asking.whole.citizen().open(asking.address(login_hint="ma\u202eria\u200b"))
+    assert username(page) == ""
+
+
+def test_prompt_login_signs_in_again(asking: Asking) -> None:
+    person = asking.whole.citizen()
+    person.sign_in()
+    asking.whole.clock.later(60)
+    for wished in ("login", "select_account"):
+        assert person.open(asking.address(prompt=wished)).has("sign-in")
+    assert person.open(asking.address(max_age=30)).has("sign-in")
+    assert person.open(asking.address(max_age=300)).has("consent")
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"prompt": "none", "max_age": "0"}, "login_required"),
+        ({"prompt": "none"}, "consent_required"),
+        ({"claims": json.dumps({"id_token": {"sub": {"value": "another"}}}), "prompt": "none"}, "login_required"),
+        ({"claims": json.dumps({"id_token": {"acr": {"essential": True, "values": ["http://eidas.europa.eu/LoA/high"]}}})}, "unmet_authentication_requirements"),
+        ({"claims": json.dumps({"id_token": {"acr": {"essential": True, "value": "urn:other"}}})}, "unmet_authentication_requirements"),
+    ],
+)  # fmt: skip
+def test_what_a_session_does_not_serve(asking: Asking, changed: dict[str, Any], error: str) -> None:
+    person = asking.whole.citizen()
+    person.sign_in()
+    asking.whole.clock.later(5)
+    sent = arrive(person, asking.address(**changed))
+    while CALLBACK not in sent.headers["location"]:
+        sent = arrive(person, sent.headers["location"])
+    said = dict(parse_qsl(urlsplit(sent.headers["location"]).query))
+    assert (said["error"], said["iss"], said["state"]) == (error, asking.whole.settings.issuer, ASKED["state"])
+
+
+def test_a_wished_level_is_only_a_wish(asking: Asking) -> None:
+    person = asking.whole.citizen()
+    person.sign_in()
+    assert person.open(asking.address(acr_values="http://eidas.europa.eu/LoA/high")).has("consent")
+
+
+def test_somebody_else_than_the_hint_names(asking: Asking) -> None:
+    """Core §3.1.2.1: another session is asked to sign in; who then signs in is not the one either."""
+    person = asking.whole.citizen()
+    person.sign_in()
+    asking.whole.clock.later(60)
+    door = person.open(asking.address(claims=json.dumps({"id_token": {"sub": {"value": "another"}}})))
+    assert door.has("sign-in")
+    person.press(door, "sign-in", "sign-in", username="maria", password=person.person["password"])
+    page = person.open(door.url.replace("sign-in", "code"))
+    filled = {**person.fields(page, "one-time-code"), "code": person.codes.code(), "action": "continue"}
+    sent = person.walker.post(page.url, **filled)
+    sent = arrive(person, sent.headers["location"])
+    assert dict(parse_qsl(urlsplit(sent.headers["location"]).query))["error"] == "login_required"
+
+
+def test_the_one_the_hint_names(asking: Asking) -> None:
+    from broker.sign_in import subject
+
+    person = asking.whole.citizen()
+    person.sign_in()
+    parts = asking.whole.parts
+    with parts.database.read() as tx:
+        key = parts.vault.person(tx, asking.whole.person_ids["maria"]).pairwise
+    sub = subject.pairwise(key, parts.registry.active("norr-planning").pairwise_sector)
+    assert person.open(asking.address(claims=json.dumps({"userinfo": {"sub": {"value": sub}}}))).has("consent")
+
+
+def test_the_cookie_policy() -> None:
+    assert needs.cookie_name(True, plain.COOKIE + "x") == "__Host-semel-r-x"
