@@ -55,7 +55,7 @@ class Alternative(Declared):
     """The other way to the same service, for whoever does not want to share."""
 
     text: Words
-    url: Line
+    url: Annotated[Line, Field(pattern=r"^(https?://|\$\{)[!-~]+$")]  # it becomes a link: no other scheme
 
 
 class UseItem(Declared):

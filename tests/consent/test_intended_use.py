@@ -77,6 +77,9 @@ def changed(config: Path, tmp_path: Path, file: str, old: str, new: str) -> Path
         ("retention_days = 1825", "retention_days = 1825\nsecret = 1", "items.0.secret"),
         ('reason.ar = "يُرسل القرار إلى هذا العنوان."', "", "no text in ar"),
         ("[consequence]", "[consequences]", "consequence"),
+        ('url = "${agency.norr-childcare}/"', 'url = "JavaScript:alert(1)"', "alternative.url"),
+        ('url = "${agency.norr-childcare}/"', 'url = "data:text/html,x"', "alternative.url"),
+        ('url = "${agency.norr-childcare}/"', 'url = "//elsewhere.example/"', "alternative.url"),
     ],
 )
 def test_a_wrong_declaration_names_its_file(config, tmp_path, old, new, says):
