@@ -51,7 +51,7 @@ def test_a_nonce_for_anyone(issuer: Issuer) -> None:
     assert all("dpop-nonce" in answer.headers for answer in answers)
 
 
-@pytest.mark.parametrize("offer_id", ["x", "q" * 43, "q" * 4000, "%00"])
+@pytest.mark.parametrize("offer_id", ["x", "q" * 43, "q" * 4000])
 def test_no_such_offer(issuer: Issuer, offer_id: str) -> None:
     answer = issuer.wallet.get(f"/offers/{offer_id}")
     assert (answer.status_code, answer.json()["error"]) == (404, "not_found")

