@@ -25,21 +25,21 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
-from broker import installation
+from broker import installation, needs
 from broker.app import create_app
 from broker.database import Database, Tx
 from broker.evidence.registers import Registers
 from broker.people import people
 from broker.people.people import Enrolment, Profile
 from broker.settings import Settings
-from broker.sign_in import one_time_code, password
+from broker.sign_in import one_time_code, password, session
 from consent import history, ledger
 from consent.history import Event
 from examples import holder
 from keys import vault
 from keys.keyring import RootKeyring
 from keys.tables import signing_key
-from tests.actors import Agency, Citizen, Secrets, Walker, b64
+from tests.actors import SUBSTANTIAL, Agency, Citizen, Secrets, Walker, b64
 from tests.broker.issuing import Register
 
 ROOT = Path(__file__).parents[2]
@@ -180,6 +180,17 @@ class Whole:
         person = {"id": username, "username": username, "password": PASSWORD, "totp_secret": SECRET}
         codes = self.codes if username == "maria" else Secrets(SECRET, self.clock.seconds)
         return Citizen(self.settings.issuer, person, codes, self.browser)
+
+    def present(self, username: str = "maria", **session_of: Any) -> Citizen:
+        """A person who has just signed in, in a fresh browser: without the cost of a password."""
+        person, parts = self.citizen(username), self.parts
+        given: dict[str, Any] = {"state": "full", "acr": SUBSTANTIAL, "amr": ("pwd", "otp", "mfa"), "now": self.clock()}
+        waits = {"idle": parts.durations.session_idle, "longest": parts.durations.session}
+        with parts.database.write() as tx:
+            cookie, _ = session.start(tx, self.person_ids[username], **{**given, **waits, **session_of})
+        domain = str(urlsplit(self.settings.issuer).hostname)
+        person.walker.http.cookies.set(needs.cookie_name(parts.secure, "semel"), cookie, domain=domain, path="/")
+        return person
 
     def enrol(self, username: str, *, proofing: Any = "substantial", secret: str | None = SECRET) -> str:
         parts = self.parts
