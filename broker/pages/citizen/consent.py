@@ -270,7 +270,7 @@ def _row(facts: Facts, receipt: release.ReleaseReceipt, item: str, *, required: 
         "source": visit.wired.catalogue.register(one.source, visit.language),
         "as_of": one.as_of,
         "required": required,
-        "stale": catalogue.stale(attribute, one.as_of, visit.now),
+        "stale": one.value is not None and catalogue.stale(attribute, one.as_of, visit.now),
         "help": attribute.help.get(visit.language),
         "reason": facts.notice.item(item).note,
     }
