@@ -55,3 +55,9 @@ def test_a_nonce_for_anyone(issuer: Issuer) -> None:
 def test_no_such_offer(issuer: Issuer, offer_id: str) -> None:
     answer = issuer.wallet.get(f"/offers/{offer_id}")
     assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+
+
+def test_an_address_with_a_nul_is_malformed(issuer: Issuer) -> None:
+    """One of the two databases cannot even be asked for such a name."""
+    answer = issuer.wallet.get("/offers/%00")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
