@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from broker import tables as broker_tables
 from broker.database import Database, Tx
 from broker.routes import ROUTES
-from consent import audit, history, permission
+from consent import audit, commitment, history, permission
 from consent import tables as consent_tables
 from consent.history import Event
 from consent.ledger_entry import Stream
@@ -55,12 +55,19 @@ def opened(tx: Tx, world: World) -> dict[int, Event]:
         if row.stream_id not in streams:
             key = world.inside.vault.stream(tx, row.stream_id)
             streams[row.stream_id] = Stream(key.stream_id, key.generation, key.key)
+    known, counts = world.memory.setdefault("events", {}), consent_tables.stream.c
+    ends = {row.stream_id: row.next_n for row in tx.execute(select(counts.stream_id, counts.next_n))}
     found: dict[int, Event] = {}
-    for stream in streams.values():
-        events = history.read(tx, stream, limit=1_000_000)
+    for name, stream in streams.items():
+        events = known.get(name, [])
+        if len(events) != ends.pop(
+            commitment.counter_of(stream.key), 0
+        ):  # what has not grown is read again when the last story is told
+            events = known[name] = history.read(tx, stream, limit=1_000_000)
         assert [event.n for event in reversed(events)] == list(range(len(events))), "a stream has a gap"
         assert not found.keys() & {event.seq for event in events}, "an entry opens in two streams"
         found |= {event.seq: event for event in events}
+    assert not ends, "a stream has no key"
     leaf = consent_tables.ledger_leaf
     public = {row.seq for row in tx.execute(select(leaf.c.seq).where(leaf.c.kind == 1))}
     assert public == found.keys(), "an entry belongs to nobody"
@@ -104,13 +111,15 @@ def answered(tx: Tx, world: World, events: dict[int, Event]) -> None:
 
 
 def families(tx: Tx, events: dict[int, Event]) -> None:
-    """Every family of tokens hangs on a permission that was given to its client."""
+    """Every family of tokens hangs on a permission that was given to its client; every refresh token on such a family."""
     given = {e.permission: e.party for e in events.values() if e.type == "permission.given"}
+    known = set()
     for row in tx.execute(select(broker_tables.token_family)):
         assert row.permission_id in given, "tokens hang on nothing"
-        assert (
-            row.client_id in {given[row.permission_id], "anonymous", ""} or given[row.permission_id] == "semel.wallet"
-        )
+        assert given[row.permission_id] in {row.client_id, "semel.wallet"}, "tokens of another client"
+        known.add(row.family)
+    renewing = broker_tables.metadata.tables["refresh_token"].c
+    assert set(tx.execute(select(renewing.family)).scalars()) <= known, "a refresh token hangs on nothing"
 
 
 def published(world: World, size: int) -> None:

@@ -15,6 +15,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("demo")
     with worlds.fresh_database() as url, worlds.running(folder, url) as world:
         yield world
+        world.memory.pop("events", None)
+        world.check()  # once more from the beginning
 
 
 @pytest.fixture(autouse=True)
