@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +19,17 @@ from consent import history, permission
 from consent.history import Event
 from consent.permission import Permission
 
-GIVEN = "permission.given"
+GIVEN, SHOWN = "permission.given", "access.previewed"
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """A shared journey with its permission and the entry that gave it."""
+    """A shared journey with its permission, the entry that gave it, and the status of every item that was on the screen."""
 
     visit: Visit
     given: Permission
     event: Event
+    seen: Mapping[str, str]
 
 
 async def gather(request: Request) -> Receipt | Answer:
@@ -40,9 +42,11 @@ async def gather(request: Request) -> Receipt | Answer:
         given = permission.get(tx, visit.journey.permission_id)
         named = visit.journey.permission_id
         event = history.newest(tx, stream, lambda one: one.type == GIVEN and one.permission == named)
+        wanted = None if event is None else event.private.get("journey")
+        shown = history.newest(tx, stream, lambda one: one.type == SHOWN and one.private.get("journey") == wanted)
     if given is None or event is None:
         return visits.decided(visit)
-    return Receipt(visit, given, event)
+    return Receipt(visit, given, event, shown.private["items"] if shown is not None else {})
 
 
 def act(facts: Receipt, now: int) -> Page:
@@ -64,7 +68,6 @@ def act(facts: Receipt, now: int) -> Page:
 def _receipt(facts: Receipt) -> dict[str, Any]:
     language, attributes = facts.visit.language, facts.visit.wired.catalogue
     decisions = facts.event.private["items"]
-    words = {"given": "shared", "refused": "refused", "not_shown": "source_unavailable"}
     return {
         "id": facts.given.permission_id,
         "given_at": facts.event.ts,
@@ -72,12 +75,20 @@ def _receipt(facts: Receipt) -> dict[str, Any]:
         "kind": facts.given.kind,
         "purpose": facts.visit.use.purpose[language],
         "items": [
-            {"label": attributes.attribute(item).labels[language], "outcome": words[decisions[item]]}
+            {"label": attributes.attribute(item).labels[language], "outcome": _outcome(facts, item, decisions[item])}
             for item in facts.visit.use.item_ids
             if item in decisions
         ],
         "reference": str(facts.event.seq),
     }
+
+
+def _outcome(facts: Receipt, item: str, decision: str) -> str:
+    """Say what became of an item: it was left out, or shared, or what its register said instead of a value."""
+    if decision == "refused":
+        return "refused"
+    status = facts.seen.get(item, "provided" if decision == "given" else "source_unavailable")
+    return "shared" if status == "provided" else status
 
 
 async def gather_continue(request: Request) -> Visit | Answer:
