@@ -12,7 +12,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.answers import Refusal
@@ -168,7 +168,11 @@ def mint(tx: Tx, journey_id: str, now: int, code_expires: int) -> bool:
             table.c.spent.is_(None),
             (table.c.code_expires.is_(None) & (table.c.expires > now)) | (table.c.code_expires > now),
         )
-        .values(state="returned", code_expires=func.coalesce(table.c.code_expires, code_expires))
+        .values(
+            state="returned",
+            code_expires=func.coalesce(table.c.code_expires, code_expires),
+            expires=case((table.c.expires < code_expires, code_expires), else_=table.c.expires),
+        )
         .returning(table.c.journey_id)
     )
     return done.first() is not None
