@@ -28,6 +28,8 @@ from broker.throttle import Limit
 
 PATH = "/authorize"
 SECOND = 1_000_000
+JOURNEYS = 12  # that one browser may be in at once
+JOURNEY_ID = 22  # characters
 FORMS = Limit(hourly=600, burst=100)  # requests that other sites post here, by address
 
 
@@ -47,6 +49,7 @@ class Facts:
     language_chosen: bool = True
     brought: PushedRequest | None = None
     kept: tuple[Cookie, ...] = ()
+    forgotten: tuple[Cookie, ...] = ()
 
 
 async def gather(request: Request) -> Facts | Answer:
@@ -59,6 +62,7 @@ async def gather(request: Request) -> Facts | Answer:
         client_id=given.get("client_id", ""),
         request_uri=given.get("request_uri", ""),
         language_chosen=needs.cookie(request, "semel-lang") != "",
+        forgotten=_forgotten(request),
     )
     if _is_pushed(given):
         return facts
@@ -68,6 +72,17 @@ async def gather(request: Request) -> Facts | Answer:
         return replace(facts, brought=brought, kept=needs.keep_plain(request, brought))
     except Exception as problem:  # noqa: BLE001 - whatever is refused is told where the answer may go
         return _told(wired, asked, problem)
+
+
+def _forgotten(request: Request) -> tuple[Cookie, ...]:
+    """Take away the oldest journeys' cookies beyond `JOURNEYS`; browsers send the oldest first (RFC 6265 §5.4).
+
+    Otherwise an agency that sends a browser round and round would fill the jar until nothing of ours is accepted any more.
+    """
+    wired = needs.parts(request)
+    start = needs.cookie_name(wired.secure, "semel-")
+    held = [name for name in request.cookies if name.startswith(start) and len(name) == len(start) + JOURNEY_ID]
+    return tuple(Cookie(name, delete=True) for name in held[: max(0, len(held) - JOURNEYS + 1)])
 
 
 def _is_pushed(given: Parameters) -> bool:
@@ -168,6 +183,7 @@ async def gather_continue(request: Request) -> Facts:
         secrets.token_bytes(journey.HANDLE),
         public_id=public_id,
         brought=needs.brought(request, public_id),
+        forgotten=_forgotten(request),
     )
 
 
@@ -204,7 +220,7 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Answer | 
         return Redirect(f"/i/{claimed.tx}/consent", cookies=cookies)
     held = needs.set_cookie(wired, f"semel-{claimed.tx}", facts.handle.hex(), wired.durations.journey * 2)
     done = (needs.drop_cookie(wired, plain.COOKIE + claimed.tx),) if facts.brought and facts.public_id else ()
-    return Redirect(f"/i/{claimed.tx}/consent", cookies=(*cookies, *done, held))
+    return Redirect(f"/i/{claimed.tx}/consent", cookies=(*cookies, *done, *facts.forgotten, held))
 
 
 def _lacking(tx: Tx, wired: needs.Parts, claimed: PushedRequest, session: Session, now: int) -> str | None:

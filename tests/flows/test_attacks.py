@@ -138,6 +138,17 @@ def test_one_agencys_calls_do_not_get_in_the_way_of_a_decision(world: World) -> 
     office.token(parent.press(page, "done", "continue"))
 
 
+def test_a_browser_sent_round_and_round_keeps_few_cookies(world: World) -> None:
+    """protocol §5: no cookie jar overflows; the newest journeys go on."""
+    person, agency = world.neighbour(), world.agency()
+    person.sign_in()
+    for _ in range(30):
+        person.open(agency.asks(prompt="none"))
+    held = [cookie for cookie in person.walker.http.cookies.jar if len(cookie.name) > 20]
+    assert len(held) <= 12
+    agency.token(person.shares(person.open(agency.asks())))
+
+
 # What a person may try
 
 
