@@ -59,6 +59,13 @@ def redemption(agency: Agency, code: str) -> httpx2.Request:
     return volley.signed(agency, "/token", said | {"code_verifier": agency.asked["verifier"]})
 
 
+def pressed(citizen: Citizen, page: Page, form: str, button: str) -> dict[str, str]:
+    """What a browser sends when a button of a form is pressed."""
+    found = page.get(form).find("button", value=button)
+    assert found is not None
+    return citizen.fields(page, form) | {found["name"]: button}
+
+
 def entries(world: World, citizen: Citizen, kind: str) -> list[Any]:
     """The entries of one kind in a person's line."""
     return [one for one in world.inside.events(citizen) if one.type == kind]
@@ -87,7 +94,7 @@ def test_no_release_comes_after_the_stop(demo: Service, world: World, place: int
     citizen, agency = world.neighbour(), world.agency(PLANNING)
     token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))
     page = citizen.open(f"/account/sharing/{token['grant_id']}/stop")
-    stop = citizen.walker.http.build_request("POST", page.url, data=citizen.fields(page, "stop"))
+    stop = citizen.walker.http.build_request("POST", page.url, data=pressed(citizen, page, "stop", "stop-sharing"))
     assert agency.data(token["access_token"]).status_code == 200  # learns a nonce
     requests = [volley.release(agency, token["access_token"]) for _ in range(MANY)]
     answers = demo.volley([*requests[:place], stop, *requests[place:]])
@@ -109,19 +116,16 @@ def test_16_presses_of_share_give_one_permission_and_one_code(demo: Service, wor
     citizen, agency = world.neighbour(), world.agency()
     http = citizen.walker.http
     page = citizen.comes_from(agency.asks())
-    share = citizen.fields(page, "consent") | {"decision": "share"}
-    pressed = demo.volley([http.build_request("POST", page.url, data=share) for _ in range(MANY)])
-    assert Counter(answer.status_code for answer in pressed) == {303: MANY}
+    share = pressed(citizen, page, "consent", "share")
+    shared = demo.volley([http.build_request("POST", page.url, data=share) for _ in range(MANY)])
+    assert Counter(answer.status_code for answer in shared) == {303: MANY}
     assert len(entries(world, citizen, "permission.given")) == 1
     done = page.url.removesuffix("consent") + "done"
-    for (
-        answer
-    ) in pressed:  # one that came while the first one was written is sent back to the decision, and on from there
+    for answer in shared:  # who came while the first one was written is sent back to the decision, and on from there
         receipt = citizen.open(answer.headers["location"])
         assert receipt.url == done
-    going_on = demo.volley(
-        [http.build_request("POST", done, data=citizen.fields(receipt, "done")) for _ in range(MANY)]
-    )
+    onward = pressed(citizen, receipt, "done", "continue")
+    going_on = demo.volley([http.build_request("POST", done, data=onward) for _ in range(MANY)])
     codes = {parse_qs(urlsplit(answer.headers["location"]).query)["code"][0] for answer in going_on}
     assert (len(going_on), len(codes)) == (MANY, 1)
     assert agency.redeem(codes.pop()).status_code == 200
