@@ -8,10 +8,11 @@ PostgreSQL 15 or newer: one pooled connection for requests and one for the ledge
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,6 +72,11 @@ class Database:
 
         def connect(*, read_only: bool) -> sqlite3.Connection:
             mode = "ro" if read_only else "rwc"
+            if (
+                not read_only
+            ):  # its log and index take over the mode of a file that is there; one that is there stays shut:
+                with suppress(OSError):  # closing it a second time would let go of the locks of our other connections
+                    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             link = sqlite3.connect(
                 f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5, check_same_thread=False
             )

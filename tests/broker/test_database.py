@@ -33,6 +33,14 @@ def things(database_url: str) -> Iterator[Database]:
     made.close()
 
 
+@of_sqlite
+def test_nobody_else_on_the_machine_reads_the_file(things: Database, tmp_path: Path) -> None:
+    assert names(things) == []
+    files = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.glob("semel.db*")}
+    assert files.keys() == {"semel.db", "semel.db-wal", "semel.db-shm"}
+    assert set(files.values()) == {0}
+
+
 @pytest.mark.parametrize("how", ["write", "committing"])
 def test_what_leaves_the_block_is_committed_and_what_raises_is_not(things: Database, how: str) -> None:
     with getattr(things, how)() as tx:
