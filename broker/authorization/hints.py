@@ -5,9 +5,11 @@ They speak about a person: they wait sealed, and are forgotten when the person h
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import asdict, dataclass, field
 
 from broker.authorization.request import AuthorizationRequest, Unchecked
+from broker.sign_in import subject
 from keys import base64url, canonical, jws
 from keys import errors as keys_errors
 from keys.keyring import SealingRing
@@ -17,10 +19,17 @@ MAX_LOGIN = 256  # characters
 
 @dataclass(frozen=True)
 class Hint:
-    """`login`: what to write into the sign-in form; `subject`: the one person it must be, as the client knows them."""
+    """`login`: what to write into the sign-in form; `subject`: the one person it must be, as the client's `sector` knows them."""
 
     login: str | None = field(default=None, repr=False)
     subject: str | None = None
+    sector: str | None = None
+
+    def names(self, pairwise_key: bytes) -> bool:
+        """Whether the person with this key for identifiers is the one it must be, if it must be one (Core §8.1)."""
+        if self.subject is None or self.sector is None:
+            return True
+        return hmac.compare_digest(subject.pairwise(pairwise_key, self.sector).encode(), self.subject.encode())
 
 
 def read(asked: Unchecked) -> str | None:
@@ -36,7 +45,7 @@ def read(asked: Unchecked) -> str | None:
     if len(people) > 1:
         raise ValueError("id_token_hint and claims name different people")
     shown = login if login is not None and login.isprintable() else None
-    found = Hint(shown, next(iter(people), None))
+    found = Hint(shown, next(iter(people), None), asked.client.pairwise_sector if people else None)
     if found == Hint() or asked.ring is None:
         return None
     return base64url.encode(asked.ring.seal(canonical.dumps(asdict(found)), _belongs(asked.client.client_id)))

@@ -22,7 +22,7 @@ from broker.clients.registry import Client
 from broker.database import Tx
 from broker.errors import Wire
 from broker.parameters import Parameters
-from broker.sign_in import acr, subject
+from broker.sign_in import acr
 from broker.sign_in.session import Session
 from broker.throttle import Limit
 
@@ -65,6 +65,8 @@ async def gather(request: Request) -> Facts | Answer:
         forgotten=_forgotten(request),
     )
     if _is_pushed(given):
+        if wired.registry.active(facts.client_id) is None:
+            raise Wire("invalid_request_uri", "the request is unknown, used or too old")
         return facts
     asked = await _unchecked(wired, given, now)
     try:
@@ -240,10 +242,8 @@ def _lacking(tx: Tx, wired: needs.Parts, claimed: PushedRequest, session: Sessio
 
 def _is_expected(tx: Tx, wired: needs.Parts, asked: AuthorizationRequest, session: Session) -> bool:
     """Whether this is the one person the agency asks for, if it names one (OpenID Connect Core §3.1.2.1, §5.5.1)."""
-    expected, client = hints.of(asked, wired.roots.ring("cookie")).subject, wired.registry.active(asked.client_id)
-    if expected is None or client is None:
-        return expected is None
-    return expected == subject.pairwise(wired.vault.person(tx, session.person_id).pairwise, client.pairwise_sector)
+    hint = hints.of(asked, wired.roots.ring("cookie"))
+    return hint.subject is None or hint.names(wired.vault.person(tx, session.person_id).pairwise)
 
 
 def _reached(wired: needs.Parts, asked: AuthorizationRequest, session: Session) -> bool:

@@ -97,7 +97,7 @@ def test_what_is_kept_of_claims_holds_no_value(uses: Uses) -> None:
     assert checked.claims is not None
     assert json.loads(checked.claims) == {"userinfo": {"given_name": {"essential": True}}, "id_token": {"sub": None}}
     assert not [word for word in ("Maria", "s-u-b", "maria@") if word in checked.to_json()]
-    assert hints.of(checked, ring) == hints.Hint("maria@example", "s-u-b")
+    assert hints.of(checked, ring) == hints.Hint("maria@example", "s-u-b", "rp")
     assert request.from_json(checked.to_json()) == checked
 
 

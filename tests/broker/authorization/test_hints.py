@@ -38,7 +38,7 @@ def asking(uses: Uses, **given: str) -> Unchecked:
 
 def test_an_id_token_of_ours_names_its_person_also_when_it_is_over(uses: Uses) -> None:
     checked = checks.check(asking(uses, id_token_hint=token()), At.PUSH)
-    assert hints.of(checked, RING) == hints.Hint(None, "s-u-b")
+    assert hints.of(checked, RING) == hints.Hint(None, "s-u-b", "rp")
     assert "s-u-b" not in checked.to_json()
 
 

@@ -198,6 +198,13 @@ def test_a_pushed_request_may_come_by_form(asking: Asking) -> None:
     assert asking.rows() == {}
 
 
+def test_a_client_that_was_disabled_meanwhile(asking: Asking) -> None:
+    pushed = asking.whole.client().post("/authorize", data=ASKED).headers["location"]
+    asking.registered(disabled=True)
+    sent = arrive(asking.whole.citizen(), pushed)
+    assert (sent.status_code, told(sent)) == (400, "invalid_request_uri")
+
+
 def test_forms_are_counted_by_address(asking: Asking) -> None:
     client = asking.whole.client()
     codes = [client.post("/authorize", data=ASKED).status_code for _ in range(102)]
