@@ -62,3 +62,14 @@ def test_an_arabic_reader_reads_arabic(world: World) -> None:
     assert agency.items(token["access_token"])["identity.given_name"]["value"] == "ليلى عبد الرحمن"
     assert token["grant_id"] in person.sharing()
     assert world.inside.events(person)[1].private["language"] == "ar"
+
+
+def test_the_language_of_the_agencys_form_goes_on(world: World) -> None:
+    person, agency = world.neighbour(), world.agency()
+    form = person.open(agency.asks(ui_locales="ar en"))
+    page = person.sign_in(form)
+    for seen in (form, page):
+        html = seen.content.find("html")
+        assert html is not None
+        assert (html["lang"], html["dir"]) == ("ar", "rtl")
+    agency.token(person.shares(page))
