@@ -34,7 +34,7 @@ ADD = DOCUMENTS + "/{id}/add-to-wallet"
 OFFER = DOCUMENTS + "/offers/{id}"
 QR = OFFER + "/qr.svg"
 SECOND = 1_000_000  # microseconds
-EVENTS = 200  # of the newest entries of a person's history
+EVENTS = 1_000_000  # of a person's history, read in pieces: all of it, however often agencies write to it
 
 
 @dataclass(frozen=True)

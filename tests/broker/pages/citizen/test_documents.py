@@ -11,6 +11,8 @@ import pytest
 import zxingcpp
 
 from broker.database import Database
+from broker.people import people
+from consent import ledger, ledger_entry
 from tests.broker import issuing
 from tests.broker.issuing import Issuer
 
@@ -49,6 +51,16 @@ def test_the_number_is_on_no_other_page(issuer: Issuer) -> None:
     assert number not in again.text.replace(" ", "")
     assert number not in issuer.browser.get(f"{page.url.path}/code").text
     assert "no-store" in again.headers["cache-control"]
+
+
+def test_an_agency_that_calls_often_hides_no_document(issuer: Issuer) -> None:
+    """records §3.2: what was added stays in sight, however much was entered after it."""
+    issuer.offer()
+    with issuer.parts.database.write() as tx:
+        line = people.ledger_stream(tx, issuer.parts.vault, issuer.person_id)
+        one = ledger_entry.access_previewed(line, entry_id="e", party="a", purpose="u@1", journey="j", items={})
+        ledger.append(tx, [one] * 250, issuer.now)
+    assert 'data-state="offered"' in issuer.browser.get("/account/documents").text
 
 
 @pytest.mark.parametrize(("code", "status"), [("000000", 403), ("", 422), ("abc", 403)])
