@@ -154,8 +154,7 @@ def _endpoint(row: Route) -> Callable[[Request], Any]:
 async def run(row: Route, request: Request) -> Answer:
     """Run one row: gather, act in its transaction, and give the answer once that is committed."""
     try:
-        if "\x00" in request.scope["path"]:  # one of the two databases cannot even be asked for such a name
-            raise errors.Malformed("the address holds a NUL character")
+        _refuse_nul(request)
         facts = await row.gather(request)
         result: Any = facts
         if not isinstance(facts, Answer | Refusal):
@@ -168,6 +167,12 @@ async def run(row: Route, request: Request) -> Answer:
         if refused.status >= 500:
             telemetry.failure("failed", problem, route=row.path)
         return _refused(refused, row.speaks)
+
+
+def _refuse_nul(request: Request) -> None:
+    """Refuse an address that one of the two databases cannot even be asked for."""
+    if "\x00" in request.scope["path"]:
+        raise errors.Malformed("the address holds a NUL character")
 
 
 async def _act(row: Route, request: Request, facts: Any) -> Any:
