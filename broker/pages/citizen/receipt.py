@@ -17,6 +17,7 @@ from broker.pages.citizen.visit import Visit
 from broker.people import people
 from consent import history, permission
 from consent.history import Event
+from consent.ledger_entry import Stream
 from consent.permission import Permission
 
 GIVEN, SHOWN = "permission.given", "access.previewed"
@@ -40,13 +41,23 @@ async def gather(request: Request) -> Receipt | Answer:
     with visit.wired.database.read() as tx:
         stream = people.ledger_stream(tx, visit.wired.vault, visit.session.person_id)
         given = permission.get(tx, visit.journey.permission_id)
-        named = visit.journey.permission_id
-        event = history.newest(tx, stream, lambda one: one.type == GIVEN and one.permission == named)
-        wanted = None if event is None else event.private.get("journey")
-        shown = history.newest(tx, stream, lambda one: one.type == SHOWN and one.private.get("journey") == wanted)
+        event, shown = _entries(tx, stream, visit.journey.permission_id)
     if given is None or event is None:
         return visits.decided(visit)
     return Receipt(visit, given, event, shown.private["items"] if shown is not None else {})
+
+
+def _entries(tx: Tx, stream: Stream, permission_id: str) -> tuple[Event | None, Event | None]:
+    """Find the entry that gave a permission and, before it, the one of the screen it was given on, in one walk back."""
+    given: list[Event] = []
+
+    def both(one: Event) -> bool:
+        if one.type == GIVEN and one.permission == permission_id:
+            given.append(one)
+        return bool(given) and one.type == SHOWN and one.private.get("journey") == given[0].private.get("journey")
+
+    shown = history.newest(tx, stream, both)
+    return given[0] if given else None, shown
 
 
 def act(facts: Receipt, now: int) -> Page:
