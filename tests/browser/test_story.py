@@ -4,16 +4,16 @@ With `SEMEL_CONSENT_PICTURE=1` the walk in English at 1100 px also writes `docs/
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests.actors import Citizen
 from tests.browser import qr
-from tests.browser.window import Window, window
+from tests.browser.window import Window, chromium, window
 from tests.world import World
 
 CHILDCARE, PLANNING = "norr-childcare", "norr-planning"
@@ -32,11 +32,20 @@ PEOPLE = {
 REQUIRED = {"identity.given_name", "identity.family_name", "identity.birth_date", "address.registered"}
 
 
-@pytest.mark.parametrize(("language", "width", "script"), list(product(("en", "ar"), (1100, 320), (True, False))))
-def test_the_story(browser: Browser, world: World, language: str, width: int, script: bool) -> None:
+@pytest.mark.parametrize(("width", "script"), list(product((1100, 320), (True, False))))
+def test_the_story(world: World, width: int, script: bool) -> None:
+    """Two people walk at the same time, one in each language."""
+    with ThreadPoolExecutor() as both:
+        walks = [both.submit(walk, world, language, width, script) for language in ("en", "ar")]
+    wrong = [problem for one in walks if (problem := one.exception())]
+    if wrong:
+        raise BaseExceptionGroup("the story", wrong)
+
+
+def walk(world: World, language: str, width: int, script: bool) -> None:
     persona = PEOPLE.get((language, width, script))
     citizen = world.citizen(persona) if persona else world.neighbour()
-    with window(browser, world, language, width, script=script) as seen:
+    with chromium() as browser, window(browser, world, language, width, script=script) as seen:
         arrives(seen, citizen)
         decides(seen)
         permission = returns(seen)

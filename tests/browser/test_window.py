@@ -11,6 +11,7 @@ from tests.browser.window import Window
 from tests.world import World
 
 ISSUER = "http://localhost:7"
+WIDTH = 1100
 POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'"
 GOOD = (
     '<!DOCTYPE html><html lang="en" dir="ltr"><head><title>Good</title><meta name="viewport" content="width=device-width">'
@@ -23,8 +24,8 @@ BAD = [
     ("en", GOOD.replace("Nothing to see.", "Your scope was granted."), "the word 'scope'"),
     ("ar", ARABIC.replace("لا شيء هنا.", "Nothing to see."), "the word 'Nothing'"),
     ("ar", ARABIC.replace("لا شيء هنا.", "هذا نطاقات"), "the word 'نطاقات'"),
-    ("en", ARABIC, "language and direction are ('ar', 'rtl')"),
-    ("en", GOOD.replace("<p>", '<p class="wide">'), "px wide in a window of 320"),
+    ("en", ARABIC, "language and direction are ['ar', 'rtl']"),
+    ("en", GOOD.replace("<p>", '<p class="wide">'), "px wide in a window of 1100"),
     ("en", GOOD.replace("<p>", "<h1>Again</h1><p>"), "2 main headings"),
     ("en", GOOD.replace("<p>", '<img src="/static/a.svg"><p>'), "axe image-alt"),
     ("en", GOOD.replace("<p>", '<p class="faint">'), "axe color-contrast"),
@@ -44,7 +45,7 @@ class Nowhere(World):
 def serve(window: Window, page: dict[str, Any]) -> None:
     """Answer at the address with whatever `page` holds at that time, and with what belongs to a page."""
     parts = {
-        "/static/a.css": ("text/css", ".wide { width: 900px } .faint { color: #ddd; background: #fff }"),
+        "/static/a.css": ("text/css", ".wide { width: 1900px } .faint { color: #ddd; background: #fff }"),
         "/static/a.svg": ("image/svg+xml", '<svg xmlns="http://www.w3.org/2000/svg"/>'),
     }
 
@@ -71,7 +72,7 @@ def test_the_look_can_fail(browser: Browser, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(windows, "SCREENSHOTS", tmp_path)
     unsaid = []
     for language in ("en", "ar"):
-        window, page = Window(browser, Nowhere(), language, 320, script=script), dict[str, Any]()
+        window, page = Window(browser, Nowhere(), language, WIDTH, script=script), dict[str, Any]()
         serve(window, page)
         good = GOOD if language == "en" else ARABIC
 

@@ -4,6 +4,7 @@
 it asked for anything, and what axe finds. What is wrong is collected in `problems`, so that one walk tells all of it.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,19 +12,31 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, Response, Route
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    Response,
+    Route,
+    sync_playwright,
+)
 
 from tests.actors import Citizen
 from tests.world import World
 
+CHROMIUM = os.environ.get("SEMEL_TEST_CHROMIUM", "/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-background-networking"]
 SCREENSHOTS = Path(__file__).parents[2] / "test-output" / "screenshots"
 DIRECTIONS = {"en": "ltr", "ar": "rtl"}
 PATIENCE = 15_000  # milliseconds
-AXE = Axe()
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
+    "preload": False,  # style sheets are ours; no media
 }
 #: Words of our trade, and what a program says when a text is missing: never on a page for everybody.
 FORBIDDEN = {
@@ -33,13 +46,17 @@ FORBIDDEN = {
 }
 #: Latin letters that belong on an Arabic page outside of anybody's data.
 LATIN = {"Semel", "IBAN", "GDPR", "art"}
-#: The text of a page without data (which is wrapped in `bdi`), without words marked as of another language.
-TEXT = """() => {
+#: What a page is, at one look. `text` is without data (which is wrapped in `bdi`) and words marked as of another language.
+PAGE = """() => {
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), said = [document.title];
   while (texts.nextNode()) {
     if (!texts.currentNode.parentElement.closest('bdi, script, body [lang]')) said.push(texts.currentNode.data);
   }
-  return said.join(' ');
+  const root = document.documentElement;
+  return {
+    tongue: [root.lang, root.dir], headings: document.querySelectorAll('h1').length, wide: root.scrollWidth,
+    text: said.join(' '),
+  };
 }"""
 
 
@@ -121,8 +138,8 @@ class Window:
     def sees(self, name: str, status: int = 200) -> None:
         """Look at the page as it stands now."""
         self.page.wait_for_load_state()
-        found = [*self._document(status), *self._words(), *self._layout(), *self._said]
-        found += accessibility(self.page if self.script else self._reflection(status))
+        found = [*self._look(status), *self._said]
+        found += accessibility(self.page, RULES) if self.script else self._reflected(status)
         self._said.clear()
         self.picture(name)
         self.problems += [f"{name}: {one}" for one in found]
@@ -132,33 +149,25 @@ class Window:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=self.folder / f"{name}.png", full_page=True)
 
-    def _document(self, status: int) -> Iterator[str]:
-        answer = self._answer
+    def _look(self, status: int) -> Iterator[str]:
+        answer, page = self._answer, self.page.evaluate(PAGE)
         if answer is None or answer.status != status:
             yield f"status {answer.status if answer else 'unknown'} instead of {status}"
-        root = self.find("html")
-        said = (root.get_attribute("lang"), root.get_attribute("dir"))
-        if said != (self.language, DIRECTIONS[self.language]):
-            yield f"language and direction are {said}"
-        if self.find("h1").count() != 1:
-            yield f"{self.find('h1').count()} main headings"
+        if page["tongue"] != [self.language, DIRECTIONS[self.language]]:
+            yield f"language and direction are {page['tongue']}"
+        if page["headings"] != 1:
+            yield f"{page['headings']} main headings"
+        if page["wide"] > self.width:
+            yield f"{page['wide']} px wide in a window of {self.width}"
+        if origin(self.page.url) == self.world.issuer:
+            words = re.finditer(FORBIDDEN[self.language], page["text"], re.IGNORECASE)
+            yield from (f"the word {word[0]!r}" for word in words if word[0] not in LATIN)
 
-    def _words(self) -> Iterator[str]:
-        """Forbidden words, and on a page in Arabic also anything that was not translated."""
-        if origin(self.page.url) != self.world.issuer:
-            return
-        text = str(self.page.evaluate(TEXT))
-        for word in re.finditer(FORBIDDEN[self.language], text, re.IGNORECASE):
-            if word[0] not in LATIN:
-                yield f"the word {word[0]!r}"
+    def _reflected(self, status: int) -> list[str]:
+        """What axe finds in the same document in a second browser: JavaScript for axe, but every script file kept away.
 
-    def _layout(self) -> Iterator[str]:
-        wide = self.page.evaluate("document.documentElement.scrollWidth")
-        if wide > self.width:
-            yield f"{wide} px wide in a window of {self.width}"
-
-    def _reflection(self, status: int) -> Page:
-        """The same document in a second browser, with JavaScript for axe, but with every script file kept away."""
+        Contrast, the slowest rule, is looked at in the wide window: colours do not depend on the width.
+        """
         assert self._answer is not None
         assert self.reflection is not None
         body, headers = self._answer.body(), self._answer.headers
@@ -174,7 +183,8 @@ class Window:
         self.reflection.route(url, answer)
         self.reflection.goto(url)
         self.reflection.unroute(url)
-        return self.reflection
+        less = {} if self.width > 1000 else {"rules": {"color-contrast": {"enabled": False}}}
+        return accessibility(self.reflection, RULES | less)
 
     # -- what the browser lets slip ---------------------------------------------------------------------------
 
@@ -224,6 +234,15 @@ class Window:
 
 
 @contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser of this thread's own."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@contextmanager
 def window(
     browser: Browser, world: World, language: str = "en", width: int = 1100, *, script: bool = True
 ) -> Iterator[Window]:
@@ -236,9 +255,10 @@ def window(
         opened.close()
 
 
-def accessibility(page: Page) -> list[str]:
+def accessibility(page: Page, rules: dict[str, Any]) -> list[str]:
     """What axe finds against WCAG 2.2 AA and good practice."""
-    found = AXE.run(page, options=RULES).response["violations"]
+    page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("rules => axe.run(rules).then(result => result.violations)", rules)
     return [f"axe {one['id']}: {[node['html'][:160] for node in one['nodes']]}" for one in found]
 
 
