@@ -85,7 +85,8 @@ class Secrets:
         """A code that was not used yet; of the three that count now (RFC 6238 §5.2), else after waiting."""
         while True:
             now, gone = divmod(int(self.clock()), CODE_SECONDS)
-            step = max(self.used + 1, now - 1 if gone < CODE_SECONDS // 2 else now)  # one that still counts when it arrives
+            oldest = now - 1 if gone < CODE_SECONDS // 2 else now  # one that still counts when it arrives
+            step = max(self.used + 1, oldest)
             if step <= now + 1:
                 self.used = step
                 return pyotp.TOTP(self.secret).at(step * CODE_SECONDS)
