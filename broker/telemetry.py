@@ -35,6 +35,11 @@ def _allow(_logger: Any, _name: str, fields: MutableMapping[str, Any]) -> Mutabl
     return {name: value for name, value in fields.items() if name in ALLOWED}
 
 
+def _standard_error(*_: Any) -> structlog.PrintLogger:
+    """Write to standard error as it is now, not as it was when logging was set up."""
+    return structlog.PrintLogger(sys.stderr)
+
+
 def configure(*, level: int = logging.INFO) -> None:
     """Set up logging once a process: our lines as JSON on standard error; libraries at WARNING (authlib logs tokens)."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, force=True)
@@ -47,7 +52,7 @@ def configure(*, level: int = logging.INFO) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_standard_error,
         cache_logger_on_first_use=False,
     )
 
