@@ -94,7 +94,9 @@ class Demo:
 def recipe(target: str, **variables: str) -> str:
     """What `make` runs for a target once the environment is there."""
     told = run(
-        f"make --dry-run {target} " + " ".join(f"{k}={shlex.quote(v)}" for k, v in variables.items()), environment()
+        f"make --no-print-directory --dry-run {target} "
+        + " ".join(f"{k}={shlex.quote(v)}" for k, v in variables.items()),
+        environment(),
     )
     return told.strip().splitlines()[-1]
 
