@@ -159,14 +159,14 @@ async def run(row: Route, request: Request) -> Answer:
         result: Any = facts
         if not isinstance(facts, Answer | Refusal):
             result = await _act(row, request, facts)
-        return _refused(result, row.speaks) if isinstance(result, Refusal) else result
+        return _refused(result, row.speaks, request) if isinstance(result, Refusal) else result
     except needs.Stop as stop:
         return stop.answer  # type: ignore[no-any-return]  # Stop carries an Answer
     except Exception as problem:  # noqa: BLE001 - the one place where every error becomes an answer
         refused = errors.refusal(problem)
         if refused.status >= 500:
             telemetry.failure("failed", problem, route=row.path)
-        return _refused(refused, row.speaks)
+        return _refused(refused, row.speaks, request)
 
 
 def _refuse_nul(request: Request) -> None:
@@ -199,9 +199,9 @@ async def _act(row: Route, request: Request, facts: Any) -> Any:
         return row.act(tx, facts, wired.clock())
 
 
-def _refused(refused: Refusal, speaks: Speaks) -> Answer:
+def _refused(refused: Refusal, speaks: Speaks, request: Request) -> Answer:
     telemetry.log("refused", error=refused.code, status=refused.status, reason=refused.description[:120])
-    return errors.render(refused, speaks, telemetry.correlation.get())
+    return errors.render(refused, speaks, telemetry.correlation.get(), request.headers.get("authorization"))
 
 
 async def _unrouted(request: Request, problem: Exception) -> Response:
@@ -210,7 +210,7 @@ async def _unrouted(request: Request, problem: Exception) -> Response:
     status = problem.status_code if isinstance(problem, HTTPException) else 500
     code = {404: "not_found", 405: "method_not_allowed"}.get(status, "server_error")
     speaks: Speaks = "page" if "text/html" in request.headers.get("accept", "") else "public"
-    response = respond(request, _refused(Refusal(code, status=status), speaks))
+    response = respond(request, _refused(Refusal(code, status=status), speaks, request))
     if status == 405:
         response.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return response

@@ -18,10 +18,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from broker.answers import Json, Page, Refusal
 from consent import errors as consent_errors
 from keys import errors as keys_errors
+from keys import jws
 from wallet import errors as wallet_errors
 
 Speaks = Literal["page", "oauth", "resource", "public"]
 
+ALGS = f'algs="{" ".join(sorted(jws.ASYMMETRIC))}"'
 NO_STORE = {"Cache-Control": "no-store"}
 UNPRINTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 TRANSIENT = ("40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "08")
@@ -94,8 +96,8 @@ def _transient(problem: DBAPIError) -> bool:
     return isinstance(problem.orig, psycopg.OperationalError) or "locked" in str(problem.orig)
 
 
-def render(refused: Refusal, speaks: Speaks, correlation_id: str) -> Json | Page:
-    """Give a refusal the form of the surface that was called."""
+def render(refused: Refusal, speaks: Speaks, correlation_id: str, sent: str | None = None) -> Json | Page:
+    """Give a refusal the form of the surface that was called; `sent` is the request's `Authorization` header, if it had one."""
     if speaks == "page":
         return Page(
             "problem.html",
@@ -108,6 +110,13 @@ def render(refused: Refusal, speaks: Speaks, correlation_id: str) -> Json | Page
         body["error_description"] = UNPRINTABLE.sub("?", refused.description)
     headers = {**NO_STORE, **refused.headers}
     if speaks == "resource" and refused.status == 401 and "WWW-Authenticate" not in headers:
-        said = f', error_description="{body["error_description"]}"' if refused.description else ""
-        headers["WWW-Authenticate"] = f'DPoP error="{refused.code}"{said}'
+        headers["WWW-Authenticate"] = _challenge(body, sent)
     return Json(body, status=refused.status, headers=headers)
+
+
+def _challenge(body: Mapping[str, str], sent: str | None) -> str:
+    """What a resource takes (RFC 9449 §7.1, §7.2), and what was wrong with what was sent, if anything was (RFC 6750 §3.1)."""
+    if sent is None:
+        return f"Bearer, DPoP {ALGS}"
+    wrong = ", ".join(f'{name}="{value}"' for name, value in body.items())
+    return f"Bearer {wrong}, DPoP {ALGS}" if sent[:7].lower() == "bearer " else f"DPoP {wrong}, {ALGS}"

@@ -106,6 +106,14 @@ def state_and_nonce(asked: Unchecked) -> Members:
     return {"state": asked.parameters.get("state"), "nonce": asked.parameters.get("nonce")}
 
 
+def s256_challenge_or_secret(asked: Unchecked) -> Members:
+    """A PKCE challenge; a `baseline` client that authenticates may do without one (OpenID Connect Core §3.1.2.1, RFC 9700 §2.1.1)."""
+    none_given = not {"code_challenge", "code_challenge_method"} & set(asked.parameters)
+    if none_given and profile.may_leave_out_pkce(asked.client):
+        return {"code_challenge": None}
+    return s256_challenge(asked)
+
+
 def s256_challenge(asked: Unchecked) -> Members:
     """A PKCE challenge made with S256 (RFC 7636 §4.4.1)."""
     parameters = asked.parameters
@@ -206,7 +214,8 @@ CHECKS: list[tuple[Check, set[At]]] = [
     (registered_response_mode, {A, P}),
     (scope_with_openid,       {A, P}),
     (state_and_nonce,         {A, P}),
-    (s256_challenge,          {A, P}),
+    (s256_challenge,          {   P}),
+    (s256_challenge_or_secret, {A   }),
     (one_dpop_key,            {A, P}),
     (known_prompt,            {A, P}),
     (max_age,                 {A, P}),

@@ -30,11 +30,16 @@ def challenge_of(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).rstrip(b"=").decode()
 
 
-def verify(verifier: str | None, challenge: str) -> None:
-    """Return when the verifier meets the challenge, compared in constant time.
+def verify(verifier: str | None, challenge: str | None) -> None:
+    """Return when the verifier meets the challenge, compared in constant time; without a challenge there must be no verifier.
 
-    `ValueError` when it is missing or malformed, `keys.errors.Mismatch` when it belongs to another challenge.
+    `ValueError` when it is missing, malformed or not asked for (RFC 9700 §4.8.2), `keys.errors.Mismatch` when it belongs to
+    another challenge.
     """
+    if challenge is None:
+        if verifier is not None:
+            raise ValueError("the request had no code_challenge")
+        return
     if verifier is None or not _VERIFIER.fullmatch(verifier):
         raise ValueError("code_verifier must be 43 to 128 unreserved characters")
     opaque.equal(challenge_of(verifier), challenge)

@@ -59,13 +59,13 @@ class AuthorizationRequest:
     """A request that passed every check of its endpoint; only `checks.check` makes one, only `from_json` brings it back.
 
     `claims` is the parameter without values (`claims_parameter`), `auth_time` whether it was asked for, `hint` sealed.
-    `response_alg` signs the response, None leaves it unsigned.
+    `response_alg` signs the response, None leaves it unsigned. `code_challenge` is None where the client proves itself otherwise.
     """
 
     client_id: str
     redirect_uri: str
     scope: tuple[str, ...]
-    code_challenge: str
+    code_challenge: str | None
     data: DataRequest
     response_mode: str = "query"
     response_alg: str | None = None

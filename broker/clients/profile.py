@@ -171,6 +171,11 @@ def may_ask_for_data(client: ClientMetadata, mode: Mode) -> bool:
     return client.profile != B or mode in TRYING
 
 
+def may_leave_out_pkce(client: ClientMetadata) -> bool:
+    """Say whether a plain request may come without a challenge: from a `baseline` client that proves who it is (RFC 9700 §2.1.1)."""
+    return client.profile == B and _confidential(client)
+
+
 def told(rules: Iterable[Rule]) -> str:
     """Say in one line what is demanded and by which text."""
     return "; ".join(f"{rule.member}: {rule.demand} ({rule.spec})" for rule in rules)

@@ -113,19 +113,20 @@ class Provider:
 
     def call(self, endpoint: Any, request: Request, speaks: errors.Speaks = "oauth") -> Answered:
         """Run an endpoint as the runner does: gather, act in its transaction, answer after the commit."""
+        sent = request.headers.get("authorization")
         try:
             facts = asyncio.run(endpoint.gather(request))
             if isinstance(facts, Json | Raw):
-                return answered(facts, speaks)
+                return answered(facts, speaks, sent)
             if speaks == "public":
-                return answered(endpoint.act(facts, self.now), speaks)
+                return answered(endpoint.act(facts, self.now), speaks, sent)
             with self.database.write() as tx:
                 answer = endpoint.act(tx, facts, self.now)
         except Exception as problem:
             answer = errors.refusal(problem)
             if answer.status >= 500:
                 raise
-        return answered(answer, speaks)
+        return answered(answer, speaks, sent)
 
     def raw(self, endpoint: Any, request: Request) -> Raw:
         """Run an endpoint whose answer is no JSON."""
@@ -185,8 +186,8 @@ def wire(database: Database, tmp_path: Path, now: int) -> Provider:
     return Provider(parts, clock, key)
 
 
-def answered(answer: Json | Raw | Refusal, speaks: errors.Speaks) -> Answered:
-    rendered = errors.render(answer, speaks, "x") if isinstance(answer, Refusal) else answer
+def answered(answer: Json | Raw | Refusal, speaks: errors.Speaks, sent: str | None) -> Answered:
+    rendered = errors.render(answer, speaks, "x", sent) if isinstance(answer, Refusal) else answer
     assert isinstance(rendered, Json | Raw)
     body = canonical.loads(rendered.content) if isinstance(rendered, Raw) else rendered.body
     return Answered(rendered.status, rendered.headers, body)

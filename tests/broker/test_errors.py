@@ -179,11 +179,15 @@ def test_programs_get_json(section: str, speaks: errors.Speaks, refused: Refusal
 
 def test_a_resource_challenges_with_the_scheme_it_takes() -> None:
     """RFC 9449 §7.1, RFC 6750 §3: on 401, in quotes that nothing can break out of."""
-    said = errors.render(Refusal("invalid_token", 'ended, "x"', status=401), "resource", "c0ffee")
-    assert said.headers["WWW-Authenticate"] == 'DPoP error="invalid_token", error_description="ended, ?x?"'
-    assert errors.render(Refusal("invalid_token", status=401), "resource", "c").headers["WWW-Authenticate"] == (
-        'DPoP error="invalid_token"'
-    )
+    refused, algs = Refusal("invalid_token", 'ended, "x"', status=401), 'algs="ES256 Ed25519 EdDSA PS256"'
+    wrong = 'error="invalid_token", error_description="ended, ?x?"'
+    for sent, challenge in [
+        (None, f"Bearer, DPoP {algs}"),
+        ("DPoP x", f"DPoP {wrong}, {algs}"),
+        ("Basic x", f"DPoP {wrong}, {algs}"),
+        ("bearer x", f"Bearer {wrong}, DPoP {algs}"),
+    ]:
+        assert errors.render(refused, "resource", "c0ffee", sent).headers["WWW-Authenticate"] == challenge
     own = Refusal("use_dpop_nonce", status=401, headers={"WWW-Authenticate": "DPoP x", "DPoP-Nonce": "n"})
     assert errors.render(own, "resource", "c").headers["WWW-Authenticate"] == "DPoP x"
 

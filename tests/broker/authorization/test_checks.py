@@ -34,10 +34,14 @@ GOOD: dict[str, str] = {
 
 
 def unchecked(
-    uses: Uses, changed: dict[str, Any], who: ClientMetadata | None = None, jkt: str | None = None
+    uses: Uses,
+    changed: dict[str, Any],
+    who: ClientMetadata | None = None,
+    jkt: str | None = None,
+    mode: str = "production",
 ) -> Unchecked:
     given = {name: value for name, value in {**GOOD, **changed}.items() if value is not None}
-    return Unchecked(who or client(KEY), parameters(**given), ISSUER, uses, jkt)
+    return Unchecked(who or client(KEY), parameters(**given), ISSUER, uses, jkt, mode=mode)
 
 
 def test_a_good_request_survives_storage(uses: Uses) -> None:
@@ -179,6 +183,33 @@ def test_refused(uses: Uses, changed: dict[str, Any], code: str) -> None:
         assert value is None or len(value) < 30 or value not in said.description
 
 
+BARE: dict[str, Any] = {"code_challenge": None, "code_challenge_method": None}
+
+
+def baseline(method: str) -> ClientMetadata:
+    secret = {"client_secret_hash": "x" * 43} if method.startswith("client_secret") else {}
+    return client(KEY, profile="baseline", token_endpoint_auth_method=method, **secret)
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "private_key_jwt"])
+def test_a_baseline_client_that_authenticates_may_leave_pkce_out(uses: Uses, method: str) -> None:
+    """OpenID Connect Core §3.1.2.1, RFC 9700 §2.1.1; but not when it pushes, and not half."""
+    who = baseline(method)
+    assert checks.check(unchecked(uses, BARE, who, mode="sandbox"), At.AUTHORIZE).code_challenge is None
+    assert checks.check(unchecked(uses, {}, who, mode="sandbox"), At.AUTHORIZE).code_challenge == CHALLENGE
+    for changed, at in [(BARE, At.PUSH), ({"code_challenge": None}, At.AUTHORIZE)]:
+        with pytest.raises(errors.Wire):
+            checks.check(unchecked(uses, changed, who, mode="sandbox"), at)
+
+
+@pytest.mark.parametrize("who", [baseline("none"), client(KEY)], ids=["public", "fapi2"])
+def test_nobody_else_may_leave_pkce_out(uses: Uses, who: ClientMetadata) -> None:
+    """RFC 9700 §2.1.1, FAPI 2.0 §5.3.2.2."""
+    with pytest.raises(errors.Wire) as refused:
+        checks.check(unchecked(uses, BARE, who, mode="sandbox"), At.AUTHORIZE)
+    assert refused.value.refusal.code == "invalid_request"
+
+
 def test_over_asking_names_the_items(uses: Uses) -> None:
     """RFC 9396 §5: the agency's developer reads which items were too many."""
     with pytest.raises(Exception) as refused:
@@ -212,8 +243,12 @@ def test_a_client_that_signs_its_requests(uses: Uses) -> None:
 
 def test_every_check_guards_the_push() -> None:
     """The table's only blanks are decisions: nothing at the front channel is unchecked at PAR."""
-    assert all(At.PUSH in endpoints for _, endpoints in checks.CHECKS)
-    assert [check.__name__ for check, endpoints in checks.CHECKS if At.AUTHORIZE not in endpoints] == ["no_request_uri"]
+    front = [step for step, endpoints in checks.CHECKS if At.PUSH not in endpoints]
+    assert front == [checks.s256_challenge_or_secret]  # of which a push takes the stricter half
+    assert [check.__name__ for check, endpoints in checks.CHECKS if At.AUTHORIZE not in endpoints] == [
+        "no_request_uri",
+        "s256_challenge",
+    ]
 
 
 def test_data_is_for_clients_held_to_fapi(uses: Uses) -> None:

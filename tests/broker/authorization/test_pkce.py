@@ -33,6 +33,13 @@ def test_refused_challenges(challenge: str | None, method: str | None) -> None:
         pkce.check_challenge(challenge, method)
 
 
+def test_without_a_challenge_there_is_no_verifier() -> None:
+    """RFC 9700 §4.8.2: a challenge somebody took out of the request is found at the token endpoint."""
+    pkce.verify(None, None)
+    with pytest.raises(ValueError):
+        pkce.verify(VERIFIER, None)
+
+
 @pytest.mark.parametrize(
     ("verifier", "problem"),
     [

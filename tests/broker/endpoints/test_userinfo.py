@@ -54,7 +54,7 @@ def test_refused(provider: Provider, token: str, given: dict[str, Any], code: st
     request = provider.request("GET", "/userinfo", [("authorization", f"{scheme} {token}"), ("dpop", proof)])
     answer = provider.call(userinfo, request, "resource")
     assert (answer.status, answer.body["error"]) == (401, code)
-    assert answer.headers["WWW-Authenticate"].startswith(f'DPoP error="{code}"')
+    assert answer.headers["WWW-Authenticate"].startswith(f'{scheme} error="{code}"')
 
 
 def _claims(changed: dict[str, Any]) -> dict[str, Any]:
