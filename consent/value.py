@@ -157,12 +157,12 @@ def _coded(value: Any, codes: Codes, language: str, _day: DateText) -> list[str]
     return [codes[code][language] if code in codes else code for code in chosen] or [_WORDS[language]["none"]]
 
 
-def _address_lines(value: Any, _codes: Codes, _language: str, _day: DateText) -> list[str]:
+def _address_lines(value: Any, countries: Codes, language: str, day: DateText) -> list[str]:
     *before, street = value.get("street_address", "").split("\n")
     road = " ".join(part for part in (street, value.get("house_number", "")) if part)
     town = " ".join(value[part] for part in ("postal_code", "locality") if part in value)
-    rest = [value[part] for part in ("region", "country") if part in value]
-    return [line for line in [*before, road, town, *rest] if line]
+    country = _coded(value["country"], countries, language, day) if "country" in value else []
+    return [line for line in [*before, road, town, value.get("region", ""), *country] if line]
 
 
 def _custody_lines(value: Any, codes: Codes, language: str, day: DateText) -> list[str]:

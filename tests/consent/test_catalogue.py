@@ -198,7 +198,8 @@ def day(text: str) -> str:
         ("identity.given_name", "Maria", "en", ["Maria"]),
         ("identity.birth_date", "1988-03", "en", ["<1988-03>"]),
         ("address.since", "2020-01-31", "ar", ["<2020-01-31>"]),
-        ("address.registered", ADDRESS, "en", ["Storgatan 12", "01100 Norr", "XN"]),
+        ("address.registered", ADDRESS, "en", ["Storgatan 12", "01100 Norr", "Norrmark"]),
+        ("address.registered", {"locality": "Oslo", "country": "NO"}, "ar", ["Oslo", "NO"]),
         (
             "address.registered",
             {"street_address": "c/o Berg\nStorgatan", "house_number": "12", "locality": "Norr"},
