@@ -27,6 +27,8 @@ from broker.database import Database, Tx
 from broker.egress import Egress
 from broker.errors import Speaks
 from broker.evidence import registers
+from broker.notices.delivery import Courier
+from broker.notices.outbox import Outbox
 from broker.pages import render
 from broker.publisher import Publisher
 from broker.routes import ROUTES, Route
@@ -73,6 +75,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         registers=registers.load(settings.config_dir, egress=egress, known=known),
         credentials=credential_type.load(settings.config_dir),
         egress=egress,
+        outbox=Outbox(roots.ring("outbox")),
         data_dir=settings.data_dir,
         ledger_dir=settings.ledger_dir,
         clock=now,
@@ -104,6 +107,7 @@ def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI
             asyncio.create_task(cleanup.run(wired.database, wired.vault, now)),
             asyncio.create_task(signing_keys.watch(wired.signing, wired.database, ring)),
             asyncio.create_task(signing_keys.keep(wired.database, ring, settings.key_schedule(longest), now)),
+            asyncio.create_task(_courier(wired).run()),
         ]
         if publishing is not None:
             tasks.append(asyncio.create_task(publishing.run(settings.checkpoint_seconds)))
@@ -127,6 +131,18 @@ def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI
         app.router.routes.append(route)
     app.add_exception_handler(HTTPException, _unrouted)
     return app
+
+
+def _courier(wired: needs.Parts) -> Courier:
+    return Courier(
+        wired.database,
+        wired.egress,
+        wired.outbox,
+        keyring=lambda: wired.keyring,
+        active=lambda client_id: wired.registry.active(client_id) is not None,
+        issuer=wired.issuer,
+        clock=wired.clock,
+    )
 
 
 def _endpoint(row: Route) -> Callable[[Request], Any]:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Table, delete, select, text, tuple_
 
 from broker import tables, telemetry, throttle
 from broker.database import Database, Tx
+from broker.notices import outbox
 from broker.sign_in import session
 from consent import ledger
 from keys.vault import Vault
@@ -43,6 +44,7 @@ def sweep(tx: Tx, now: int) -> None:
     _forget(tx, tables.activity, tables.activity.c.ts <= now - KEPT_ACTIVITY)
     throttle.sweep(tx, now)
     session.sweep(tx, now)
+    outbox.sweep(tx, now)
     nonce.sweep(tx, now=now)
     offer.sweep(tx, now=now)
     ledger.sweep(tx, now)

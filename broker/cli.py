@@ -17,6 +17,7 @@ from broker.client_commands import clients
 from broker.clients.registry import BadClient
 from broker.key_commands import keys
 from broker.migrations import history
+from broker.outbox_commands import outbox
 from broker.routes import ROUTES
 from broker.settings import Settings
 from broker.tables import install
@@ -38,6 +39,7 @@ for _name, _group in {
     **dict(zip(groups, (db, people, config, ledger), strict=True)),
     "keys": keys,
     "clients": clients,
+    "outbox": outbox,
 }.items():
     cli.add_typer(_group, name=_name)
 

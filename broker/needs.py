@@ -21,6 +21,7 @@ from broker.database import Database, Tx
 from broker.egress import Egress
 from broker.errors import Wire
 from broker.evidence.registers import Registers
+from broker.notices.outbox import Outbox
 from broker.sign_in import session as sessions
 from broker.signing_keys import SigningKeys
 from consent.catalogue import Catalogue
@@ -72,6 +73,7 @@ class Parts:
     registers: Registers
     credentials: Mapping[str, CredentialType]
     egress: Egress
+    outbox: Outbox
     data_dir: Path
     ledger_dir: Path
     clock: Callable[[], int]

@@ -196,3 +196,23 @@ initial_access = Table(
     Column("expires", Integer64, nullable=False),
     sqlite_strict=True,
 )
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("box", LargeBinary, nullable=False),  # what is sent, sealed
+    Column("position", Integer64),  # only where the order counts
+    Column("due", Integer64, nullable=False),  # of a claimed row the end of the lease
+    Column("expires", Integer64, nullable=False),
+    Column("attempts", Integer64, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, dead
+    Column("error", Text),  # why it was not received, a word of a closed set
+    sqlite_strict=True,
+)
+
+Index("outbox_due", outbox.c.state, outbox.c.due)
+Index("outbox_order", outbox.c.client_id, outbox.c.position)

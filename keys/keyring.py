@@ -16,7 +16,7 @@ from keys import base64url, jwk, sealing
 from keys.algorithms import Alg, KeyPair
 from keys.errors import Malformed, Mismatch, NoSuchKey, SealBroken, UnknownRoot
 
-Use = Literal["signing", "ledger", "totp", "cookie", "dpop-nonce", "c-nonce", "pepper", "form", "token"]
+Use = Literal["signing", "ledger", "totp", "cookie", "dpop-nonce", "c-nonce", "pepper", "form", "token", "outbox"]
 Purpose = Literal["token", "ledger", "credential"]
 Stage = Literal["upcoming", "signing", "retiring"]
 

@@ -29,6 +29,7 @@ from broker.database import Database
 from broker.egress import Egress
 from broker.evidence.registers import Registers
 from broker.evidence.source import Evidence, Found, Phase, SourceUnavailable, Subject
+from broker.notices.outbox import Outbox
 from broker.pages import render
 from broker.people import people
 from broker.people.people import Enrolment, Profile
@@ -228,6 +229,7 @@ def _parts(database: Database, folder: Path, register: Register, clock: Any) -> 
         "registry": Registry([], KeySets(Egress())),
         "registers": Registers({"population": register}, dict.fromkeys(VALUES, "population")),
         "egress": Egress(),
+        "outbox": Outbox(RootKeyring.generate().ring("outbox")),
         "ledger_dir": folder / "ledger",
         "data_dir": folder,
         "clock": clock,

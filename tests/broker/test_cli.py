@@ -10,6 +10,8 @@ from broker import app, cli, installation
 from broker.clients import registered, registration
 from broker.clients.metadata import ClientMetadata
 from broker.database import Database
+from broker.notices import outbox
+from broker.notices.outbox import Outbox, Unsigned
 from broker.routes import ROUTES
 from broker.settings import Settings
 from keys.keyring import RootKeyring
@@ -184,3 +186,43 @@ def test_another_verifier_key_is_not_trusted(environment: Settings) -> None:
     folder = published(environment)
     other = "other.example/ledger" + (folder / "vkeys").read_text().split("\n")[0].removeprefix("id.example/ledger")
     assert run("ledger", "verify", str(folder), "--vkey", other) in {1, 2}
+
+
+def test_the_outbox_is_listed_and_dead_letters_are_replayed(
+    environment: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed(*more: str) -> list[dict[str, object]]:
+        assert run("outbox", "list", "--json", *more) == 0
+        rows: list[dict[str, object]] = json.loads(capsys.readouterr().out)
+        return rows
+
+    now = time.time_ns() // 1000
+    installation.create(environment, now)
+    letters = Outbox(installation.root_keyring(environment).ring("outbox"))
+    database = Database.open(environment.database)
+    for place in ("https://one.example/in?tenant=1", "https://two.example/in"):
+        with database.write() as tx:
+            content = Unsigned("ES256", {"sub": "whoever"})
+            letters.enqueue(tx, kind="backchannel_logout", client_id="rp", destination=place, content=content, now=now)
+            (letter,) = letters.claim(tx, now, most=1)
+            outbox.failed(tx, letter, "address", now, final=place.startswith("https://two"))
+    database.close()
+    assert [(row["state"], row["to"]) for row in listed()] == [
+        ("waiting", "https://one.example"),
+        ("dead", "https://two.example"),
+    ]
+    (dead,) = listed("--dead")
+    assert (dead["kind"], dead["client_id"], dead["error"], dead["attempts"]) == (
+        "backchannel_logout",
+        "rp",
+        "address",
+        1,
+    )
+    assert "whoever" not in str(dead)
+    assert run("outbox", "replay") == 2
+    assert run("outbox", "replay", str(dead["id"]), "--all") == 2
+    assert run("outbox", "replay", "unknown") == 1
+    assert run("outbox", "replay", str(dead["id"])) == 0
+    assert run("outbox", "replay", "--all") == 1
+    capsys.readouterr()
+    assert [row["state"] for row in listed()] == ["waiting", "waiting"]
