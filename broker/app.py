@@ -21,6 +21,7 @@ from starlette.routing import Route as StarletteRoute
 
 from broker import cleanup, errors, needs, signing_keys, telemetry
 from broker.answers import Answer, Cookie, Json, Later, Page, Raw, Refusal
+from broker.clients.mutual_tls import MutualTls
 from broker.clients.registry import Registry
 from broker.committer import Committer
 from broker.database import Database, Tx
@@ -71,7 +72,13 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         vault=Vault(settings.person_keys),
         catalogue=known,
         uses=intended_use.load(settings.config_dir),
-        registry=Registry.load(settings.config_dir, egress, mode=settings.mode, database=database),
+        registry=Registry.load(
+            settings.config_dir,
+            egress,
+            mode=settings.mode,
+            database=database,
+            mutual_tls=MutualTls.load(settings.mtls_origin, settings.client_ca_file),
+        ),
         registers=registers.load(settings.config_dir, egress=egress, known=known),
         credentials=credential_type.load(settings.config_dir),
         egress=egress,

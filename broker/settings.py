@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     key_encryption_key: str = Field(default="", repr=False)
     key_encryption_key_file: Path | None = None
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    mtls_origin: str = ""
+    client_ca_file: Path | None = None
     egress_allow: Annotated[tuple[str, ...], NoDecode] = ()
     egress_ca_file: Path | None = None
 
@@ -74,6 +76,18 @@ class Settings(BaseSettings):
         if given != _origin(parts):
             raise ValueError(f"SEMEL_ISSUER is compared letter by letter; write {_origin(parts)}")
         return given
+
+    @model_validator(mode="after")
+    def _certificates(self) -> Settings:
+        parts = urlsplit(self.mtls_origin)
+        if self.mtls_origin:
+            if parts.scheme != "https" or not parts.hostname or self.mtls_origin != _origin(parts):
+                raise ValueError("SEMEL_MTLS_ORIGIN must be an https origin, as clients spell it (RFC 8705 §5)")
+            if not self.trusted_proxies:
+                raise ValueError("SEMEL_MTLS_ORIGIN needs SEMEL_TRUSTED_PROXIES: only they hand certificates on")
+        elif self.client_ca_file is not None:
+            raise ValueError("SEMEL_CLIENT_CA_FILE needs SEMEL_MTLS_ORIGIN: nobody is asked for a certificate")
+        return self
 
     @model_validator(mode="after")
     def _keys(self) -> Settings:

@@ -17,6 +17,10 @@ class InvalidKey(KeysError):
     """A key cannot be used: wrong type, wrong size, private where only public is allowed."""
 
 
+class InvalidCertificate(KeysError):
+    """A certificate is refused: out of its time, or no authority known here vouches for it. The message says which."""
+
+
 class InvalidSignature(KeysError):
     """A raw signature does not belong to the message and the key."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from joserfc import jwk as jose
 from joserfc.errors import JoseError
 
-from keys import base64url, canonical
+from keys import base64url, canonical, certificates
 from keys.errors import InvalidKey, Malformed
 
 #: Members that make the key (RFC 7638 §3.2; RFC 8037 §2; AKP: ML-DSA for JOSE).
@@ -38,9 +38,13 @@ RSA_BYTES = (256, 512)  # 2048 to 4096 bits
 
 @dataclass(frozen=True)
 class KeySet:
-    """Public keys that may verify, in the order they were given."""
+    """Public keys that may verify, in the order they were given.
+
+    `certificates` are the thumbprints of the certificates that came with keys, for TLS (RFC 8705 §2.2.2).
+    """
 
     keys: tuple[Mapping[str, Any], ...]
+    certificates: frozenset[str] = frozenset()
 
     def find(self, alg: str, kid: str | None) -> tuple[Mapping[str, Any], ...]:
         """Return the keys that can verify `alg`: those named `kid`, or without a name all of them."""
@@ -95,7 +99,7 @@ def parse_set(document: bytes | str | Mapping[str, Any]) -> KeySet:
     listed = value.get("keys") if isinstance(value, Mapping) else None
     if not isinstance(listed, list) or len(listed) > MAX_KEYS:
         raise InvalidKey("not a key set")
-    return KeySet(tuple(_usable(listed)))
+    return KeySet(tuple(_usable(listed)), frozenset(_certified(listed)))
 
 
 def _usable(listed: list[Any]) -> Iterable[Mapping[str, Any]]:
@@ -108,6 +112,10 @@ def _usable(listed: list[Any]) -> Iterable[Mapping[str, Any]]:
             continue
         if checked.get("use", "sig") == "sig":
             yield checked
+
+
+def _certified(listed: list[Any]) -> Iterable[str]:
+    return filter(None, (certificates.registered(key) for key in listed))
 
 
 def imported(key: Mapping[str, Any]) -> jose.Key:

@@ -2,7 +2,8 @@
 
 1. Exactly one way of authenticating is used, and it is the registered one; `none` is what a public client registered.
 2. The client it names is known, not disabled, and keeps to its profile; `client_id`, when sent, is that client.
-3. By assertion (rfc7523bis §4): the client's own keys, its own algorithm, the signature; `iss` = `sub` = the client; `aud` =
+3. By certificate (RFC 8705 §2): the one name it is registered by, under an authority known here; or the very certificate.
+   By assertion (rfc7523bis §4): the client's own keys, its own algorithm, the signature; `iss` = `sub` = the client; `aud` =
    the issuer as one string; `exp` at most ten minutes away. By secret: the one kept, not expired.
 4. An assertion's id is to be remembered by the caller, in its act (`AuthenticatedClient.assertion_id`).
 All failures look alike to the caller: `invalid_client`, 401.
@@ -11,13 +12,14 @@ All failures look alike to the caller: `invalid_client`, 401.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from broker.clients import secret
+from broker.clients import mutual_tls, secret
 from broker.clients.key_sets import NoKeys
 from broker.clients.registry import Client, Registry
 from broker.errors import Wire
 from broker.parameters import Parameters
 from keys import errors as keys_errors
 from keys import jws, opaque
+from keys.certificates import Certificate
 from keys.jws import Claims
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -28,6 +30,7 @@ MAX_SECRET = 256  # characters
 SKEW = 10  # seconds
 SECOND = 1_000_000  # microseconds
 EDDSA = frozenset({"EdDSA", "Ed25519"})
+TOLD = (ValueError, keys_errors.InvalidToken, keys_errors.InvalidCertificate)
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="semel", charset="UTF-8"'}
 
 
@@ -55,7 +58,7 @@ class AuthenticatedClient:
     @property
     def confidential(self) -> bool:
         """Whether it proved who it is; a public client only said so (RFC 6749 §2.1)."""
-        return self.client.token_endpoint_auth_method != "none"  # noqa: S105 - a method's name
+        return self.client.authenticates
 
 
 def is_attempted(parameters: Parameters, authorization: Sequence[str]) -> bool:
@@ -65,10 +68,23 @@ def is_attempted(parameters: Parameters, authorization: Sequence[str]) -> bool:
     )
 
 
+def methods(registry: Registry) -> tuple[str, ...]:
+    """Name the ways of authenticating that this server offers; certificates only where the operator asks for them."""
+    return METHODS if registry.mutual_tls is None else (*METHODS, *registry.mutual_tls.methods)
+
+
 async def authenticate(
-    parameters: Parameters, authorization: Sequence[str], *, registry: Registry, issuer: str, now: int
+    parameters: Parameters,
+    authorization: Sequence[str],
+    *,
+    registry: Registry,
+    issuer: str,
+    now: int,
+    certificate: Certificate | None = None,
 ) -> AuthenticatedClient:
     """Find out who sent a request; `authorization` are its `Authorization` headers, `now` in microseconds.
+
+    `certificate` is the one shown in its TLS handshake; of a client that registered another method it proves nothing.
 
     Raises `Wire` `invalid_client` (401, with a challenge where one was answered: RFC 6749 §5.2).
     """
@@ -76,9 +92,12 @@ async def authenticate(
         method = _attempted(parameters, authorization)
         if method == "private_key_jwt":
             return await _by_assertion(parameters, registry, issuer, now)
+        named = registry.active(parameters.get("client_id", "")) if method == "none" else None
+        if named is not None and named.token_endpoint_auth_method in mutual_tls.METHODS:
+            return await _by_certificate(named, certificate, registry, now)
         return _by_name(method, parameters, authorization, registry, now)
     except (keys_errors.KeysError, NoKeys, ValueError) as refused:
-        why = f": {refused}" if isinstance(refused, ValueError | keys_errors.InvalidToken) else ""
+        why = f": {refused}" if isinstance(refused, TOLD) else ""
         headers = CHALLENGE if authorization else {}
         raise Wire("invalid_client", f"client authentication failed{why}", status=401, headers=headers) from refused
 
@@ -116,6 +135,20 @@ def _by_name(
     if client is None:
         raise ValueError("unknown client or wrong secret" if method != "none" else "credentials are needed")
     _check_method(client, method, parameters)
+    return AuthenticatedClient(client)
+
+
+async def _by_certificate(
+    client: Client, certificate: Certificate | None, registry: Registry, now: int
+) -> AuthenticatedClient:
+    """A client that names itself and proves it in the TLS handshake (RFC 8705 §2)."""
+    if registry.mutual_tls is None or certificate is None:
+        raise ValueError("a client certificate is needed")
+    if client.token_endpoint_auth_method == mutual_tls.PKI:
+        mutual_tls.check_named(registry.mutual_tls, client, certificate, now)
+    else:
+        keys = await registry.keys_of(client, None, now, certificate=certificate.thumbprint)
+        mutual_tls.check_registered(keys, certificate, now)
     return AuthenticatedClient(client)
 
 

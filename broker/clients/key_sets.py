@@ -40,8 +40,8 @@ class KeySets:
         self._fetched: dict[_Whose, _Fetched] = {}
         self._asking: dict[_Whose, asyncio.Lock] = {}
 
-    async def of(self, client: ClientMetadata, kid: str | None, now: int) -> KeySet:
-        """Return the client's keys, asking again for an unknown `kid` or an old set; `now` in microseconds.
+    async def of(self, client: ClientMetadata, kid: str | None, now: int, *, certificate: str | None = None) -> KeySet:
+        """Return the client's keys, asking again for an unknown `kid` or `certificate`, or an old set; `now` in microseconds.
 
         A rotation is thus seen at once, and a stranger's `kid`s cause one fetch in `PAUSE`, not more. Raises `NoKeys`.
         """
@@ -50,7 +50,7 @@ class KeySets:
         whose = client.client_id, client.jwks_uri or ""  # a client that moves its keys starts anew
         async with self._asking.setdefault(whose, asyncio.Lock()):
             known = self._fetched.get(whose)
-            if known is not None and not _worth_asking(known, kid, now):
+            if known is not None and not _worth_asking(known, kid, certificate, now):
                 return known.keys
             return await self._ask(whose, known, now)
 
@@ -74,9 +74,12 @@ class KeySets:
         return jwk.parse_set(reply.content)
 
 
-def _worth_asking(known: _Fetched, kid: str | None, now: int) -> bool:
-    """Whether the set is old, or lacks the key asked for; never twice within the pause."""
+def _worth_asking(known: _Fetched, kid: str | None, certificate: str | None, now: int) -> bool:
+    """Whether the set is old, or lacks the key or certificate asked for; never twice within the pause."""
     if now - known.tried < PAUSE:
         return False
-    listed = any(key.get("kid") == kid for key in known.keys.keys)
+    if certificate is None:
+        listed = any(key.get("kid") == kid for key in known.keys.keys)
+    else:
+        listed = certificate in known.keys.certificates
     return now - known.at >= KEPT or not listed

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from broker.clients import profile as profiles
 from broker.clients import secret, web_address
 from broker.clients.profile import Profile
+from keys import certificates
+from keys import errors as keys_errors
 
 CLIENT_ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 TAGGED = ("client_name", "client_uri", "policy_uri", "tos_uri", "logo_uri")
@@ -19,7 +21,15 @@ _PLACEHOLDER = "${"
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 SigningAlg = Literal["ES256", "PS256", "EdDSA", "Ed25519", "RS256"]
-AuthMethod = Literal["private_key_jwt", "client_secret_basic", "client_secret_post", "none", "attest_jwt_client_auth"]
+AuthMethod = Literal[
+    "private_key_jwt",
+    "tls_client_auth",
+    "self_signed_tls_client_auth",
+    "client_secret_basic",
+    "client_secret_post",
+    "none",
+    "attest_jwt_client_auth",
+]
 PUBLIC_SECTOR = "PUBLIC"  # no sector and no client id is in capitals
 
 
@@ -36,6 +46,9 @@ def _name(value: str) -> str:
 
 Address = Annotated[str, AfterValidator(_address)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_name)]
+
+
+CertificateName = Annotated[str, Field(min_length=1, max_length=certificates.MAX_NAME)]
 
 
 class ClientMetadata(BaseModel):
@@ -63,6 +76,12 @@ class ClientMetadata(BaseModel):
     require_signed_request_object: bool = False
     request_uris: Annotated[tuple[Address, ...], Field(max_length=20)] = ()
     authorization_signed_response_alg: Literal["ES256", "PS256", "EdDSA", "RS256"] | None = None
+    tls_client_auth_subject_dn: CertificateName | None = None
+    tls_client_auth_san_dns: CertificateName | None = None
+    tls_client_auth_san_uri: CertificateName | None = None
+    tls_client_auth_san_ip: CertificateName | None = None
+    tls_client_auth_san_email: CertificateName | None = None
+    tls_client_certificate_bound_access_tokens: bool = False
     jwks: Mapping[str, Any] | None = None
     jwks_uri: Address | None = None
     sector_identifier_uri: Address | None = None
@@ -106,7 +125,9 @@ class ClientMetadata(BaseModel):
                 wordings[name] = _name(value) if base == "client_name" else _address(value)
             else:
                 members[name] = tuple(value) if isinstance(value, list) else value
-        implied = profiles.DEFAULTS.get(str(members.get("profile", "fapi2")), {})
+        implied = dict(profiles.DEFAULTS.get(str(members.get("profile", "fapi2")), {}))
+        if members.get("tls_client_certificate_bound_access_tokens") is True:
+            implied["dpop_bound_access_tokens"] = False  # unless the client asks to be held to both
         return {**implied, **members, "wordings": wordings}
 
     @model_validator(mode="after")
@@ -118,6 +139,11 @@ class ClientMetadata(BaseModel):
             raise ValueError("the authorization code grant needs redirect_uris")
         if self.sector is None and self.sector_identifier_uri is None and len(self._hosts()) > 1:
             raise ValueError("redirect_uris on several hosts need a sector_identifier_uri (OpenID Connect Core §8.1)")
+        for kind, name in self.certificate_names:
+            try:
+                certificates.check_name(kind, name)
+            except keys_errors.Malformed as problem:
+                raise ValueError(f"tls_client_auth_{kind}: {problem}") from problem
         always = profiles.broken(self, mode="demo")  # what no mode allows
         if always:
             raise ValueError(profiles.told(always))
@@ -137,6 +163,17 @@ class ClientMetadata(BaseModel):
         if self.sector is None and self.sector_identifier_uri is not None:
             return urlsplit(self.sector_identifier_uri).hostname or self.client_id
         return self.client_id if self.sector is None else self.sector
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether the client proves who it is; a public one only says so (RFC 6749 §2.1)."""
+        return self.token_endpoint_auth_method != "none"  # noqa: S105 - a method's name
+
+    @property
+    def certificate_names(self) -> list[tuple[certificates.Name, str]]:
+        """The names by which the client's certificate is known, with their kinds (RFC 8705 §2.1.2)."""
+        given = [(kind, getattr(self, f"tls_client_auth_{kind}")) for kind in get_args(certificates.Name)]
+        return [(kind, name) for kind, name in given if name is not None]
 
     def name(self, language: str) -> str:
         """Return the client's name in a language, else its plain one."""

@@ -19,6 +19,7 @@ Profile = Literal["baseline", "fapi2", "haip"]
 Mode = str  # demo, sandbox, production
 
 ATTESTED = "attest_jwt_client_auth"
+CERTIFIED = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})
 SECRETS = frozenset({"client_secret_basic", "client_secret_post"})
 STRONG = frozenset({"ES256", "PS256", "EdDSA", "Ed25519"})
 SIGN_IN_ONLY = frozenset({"openid", "offline_access"})  # scope words that release nothing but `sub`
@@ -84,11 +85,11 @@ def _pushes(client: ClientMetadata) -> bool:
 
 
 def _binds(client: ClientMetadata) -> bool:
-    return client.dpop_bound_access_tokens
+    return client.dpop_bound_access_tokens or client.tls_client_certificate_bound_access_tokens
 
 
 def _confidential(client: ClientMetadata) -> bool:
-    return client.token_endpoint_auth_method != "none"  # noqa: S105 - a method's name
+    return client.authenticates
 
 
 def _attested(client: ClientMetadata) -> bool:
@@ -103,10 +104,14 @@ def _secret_with_its_method(client: ClientMetadata) -> bool:
     return (client.client_secret_hash is not None) == _by_secret(client)
 
 
-def _keys_to_assert_with(client: ClientMetadata) -> bool:
-    if client.token_endpoint_auth_method != "private_key_jwt":  # noqa: S105 - a method's name
+def _keys_to_be_known_by(client: ClientMetadata) -> bool:
+    if client.token_endpoint_auth_method not in {"private_key_jwt", "self_signed_tls_client_auth"}:
         return True
     return client.jwks is not None or client.jwks_uri is not None
+
+
+def _one_name(client: ClientMetadata) -> bool:
+    return client.token_endpoint_auth_method != "tls_client_auth" or len(client.certificate_names) == 1  # noqa: S105 - a method's name
 
 
 def _nothing_alone_when_public(client: ClientMetadata) -> bool:
@@ -149,7 +154,8 @@ RULES: tuple[Rule, ...] = (
     Rule("a wallet is attested by its maker",               "HAIP 1.0 §4.4.1",          "token_endpoint_auth_method",             _for(H),   STRICT, _attested),
     Rule("attestations are for wallets",                    "HAIP 1.0 §4.4.1",          "token_endpoint_auth_method",             _for(B, F), STRICT, _not_attested),
     Rule("a secret comes with its method and no other",     "RFC 7591 §2",              "client_secret_hash",                     EVERY,     STRICT, _secret_with_its_method),
-    Rule("private_key_jwt needs jwks or jwks_uri",          "RFC 7591 §2",              "jwks",                                   EVERY,     STRICT, _keys_to_assert_with),
+    Rule("this method needs jwks or jwks_uri",              "RFC 7591 §2",              "jwks",                                   EVERY,     STRICT, _keys_to_be_known_by),
+    Rule("the certificate is known by exactly one name",    "RFC 8705 §2.1.2",          "tls_client_auth_subject_dn",             EVERY,     STRICT, _one_name),
     Rule("a public client gets no token for itself",        "RFC 6749 §4.4",            "grant_types",                            EVERY,     STRICT, _nothing_alone_when_public),
     Rule("a web application is sent back over https",       "OpenID Connect Registration §2", "redirect_uris",                    EVERY,     TRYING, _web_over_tls),
     Rule("subject identifiers are pairwise",                "OpenID Connect Core §8.1", "subject_type",                           FAPI,      STRICT, _pairwise),

@@ -34,6 +34,8 @@ ALLOWED = frozenset(
         "request_object_signing_alg", "require_signed_request_object", "request_uris", "authorization_signed_response_alg",
         "jwks", "jwks_uri", "sector_identifier_uri", "subject_type", "default_acr_values", "default_max_age",
         "require_auth_time", "require_pushed_authorization_requests", "dpop_bound_access_tokens",
+        "tls_client_auth_subject_dn", "tls_client_auth_san_dns", "tls_client_auth_san_uri", "tls_client_auth_san_ip",
+        "tls_client_auth_san_email", "tls_client_certificate_bound_access_tokens",
         "software_id", "software_version",
     }
 )  # fmt: skip
@@ -48,6 +50,7 @@ class Policy:
     mode: str
     grant_types: frozenset[str]
     scopes: frozenset[str]
+    methods: tuple[str, ...] = METHODS
 
 
 def new_id() -> str:
@@ -99,7 +102,7 @@ def _check(client: ClientMetadata, policy: Policy) -> None:
     refused = profile.broken(client, policy.mode)
     if refused:
         raise _bad(refused[0].member, refused[0].demand)
-    if client.token_endpoint_auth_method not in METHODS:
+    if client.token_endpoint_auth_method not in policy.methods:
         raise _bad("token_endpoint_auth_method", "this method is not supported")
     if not client.grant_types or not set(client.grant_types) <= policy.grant_types:
         raise _bad("grant_types", "not a grant type for registered clients")
@@ -117,6 +120,8 @@ def _check_keys(client: ClientMetadata, jwks: Mapping[str, Any]) -> None:
     asserts = client.token_endpoint_auth_method == "private_key_jwt"  # noqa: S105 - a method's name
     if asserts and not keys.find(client.token_endpoint_auth_signing_alg, None):
         raise _bad("jwks", "no key for token_endpoint_auth_signing_alg")
+    if client.token_endpoint_auth_method == "self_signed_tls_client_auth" and not keys.certificates:  # noqa: S105 - as above
+        raise _bad("jwks", "no certificate (x5c) of one of the keys")
 
 
 def _refused(problem: ValidationError) -> Wire:

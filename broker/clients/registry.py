@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from broker.clients import profile, registered, software
 from broker.clients.key_sets import KeySets
 from broker.clients.metadata import ClientMetadata
+from broker.clients.mutual_tls import MutualTls
 from broker.clients.software import Registration
 from broker.database import Database
 from broker.egress import Egress
@@ -39,20 +40,31 @@ class Registry:
         mode: str = "production",
         database: Database | None = None,
         registration: Registration | None = None,
+        mutual_tls: MutualTls | None = None,
     ) -> None:
         self._clients = {client.client_id: client for client in clients}
         self._key_sets = key_sets
         self._mode = mode
         self._database = database
         self.registration = registration or Registration()
+        self.mutual_tls = mutual_tls
         self._admitted: dict[str, Client] = {}
         self._parsed: dict[str, tuple[int, Client]] = {}
 
     @classmethod
-    def load(cls, config_dir: Path, egress: Egress, *, mode: str, database: Database | None = None) -> "Registry":
+    def load(
+        cls,
+        config_dir: Path,
+        egress: Egress,
+        *,
+        mode: str,
+        database: Database | None = None,
+        mutual_tls: MutualTls | None = None,
+    ) -> "Registry":
         """Read `clients/*.toml` below the folder of declarations; raises `BadClient`, also for what `mode` does not allow.
 
-        `database` holds the clients that registered themselves; without it there are none.
+        `database` holds the clients that registered themselves; without it there are none. `mutual_tls` is what the
+        operator offers of it.
         """
         try:
             rules = software.load(config_dir)
@@ -60,7 +72,7 @@ class Registry:
             raise BadClient(f"{software.FILE}: {_what(problem)}") from problem
         paths = sorted((config_dir / "clients").glob("*.toml"))
         files = [_read(path, mode) for path in paths]
-        return cls(files, KeySets(egress), mode=mode, database=database, registration=rules)
+        return cls(files, KeySets(egress), mode=mode, database=database, registration=rules, mutual_tls=mutual_tls)
 
     def get(self, client_id: str) -> Client | None:
         """Return a client, also a disabled one: who asks decides what that means to them."""
@@ -104,9 +116,9 @@ class Registry:
                 every |= {stored.client_id: stored.client() for stored in registered.every(tx)}
         return tuple(every[client_id] for client_id in sorted(every))
 
-    async def keys_of(self, client: Client, kid: str | None, now: int) -> KeySet:
-        """Return the keys that may have signed for a client; raises `key_sets.NoKeys`."""
-        return await self._key_sets.of(client, kid, now)
+    async def keys_of(self, client: Client, kid: str | None, now: int, *, certificate: str | None = None) -> KeySet:
+        """Return the keys that may have signed for a client, and their certificates; raises `key_sets.NoKeys`."""
+        return await self._key_sets.of(client, kid, now, certificate=certificate)
 
 
 def _read(path: Path, mode: str) -> Client:

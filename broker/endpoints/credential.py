@@ -19,14 +19,14 @@ from typing import Any
 import uuid6
 from starlette.requests import Request
 
-from broker import needs, parameters
+from broker import caller, needs, parameters
 from broker.answers import Json, Later, Refusal
 from broker.database import Tx
 from broker.errors import Wire
 from broker.evidence.collect import collect
 from broker.evidence.source import Evidence
 from broker.people import people
-from broker.tokens import dpop, presented, standing
+from broker.tokens import dpop, standing
 from broker.tokens.presented import Presented
 from consent import ledger_entry, permission, release
 from consent.ledger import Appended
@@ -74,16 +74,7 @@ async def gather(request: Request) -> Facts:
     """Steps 1 to 5; nothing is spent."""
     wired = needs.parts(request)
     now, ring = wired.clock(), wired.roots.ring("dpop-nonce")
-    shown = presented.verify(  # 1
-        request.headers.getlist("authorization"),
-        request.headers.getlist("dpop"),
-        method="POST",
-        url=wired.issuer + PATH,
-        keyring=wired.keyring,
-        ring=ring,
-        issuer=wired.issuer,
-        now=now,
-    )
+    shown = caller.token(request, PATH, now)  # 1
     asked = await _body(request)
     with wired.database.read() as tx:
         behind = _behind(tx, wired, shown, now)  # 2

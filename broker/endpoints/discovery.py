@@ -1,7 +1,8 @@
 """What this server is and can do, in one computed document under both its names (OpenID Connect Discovery 1.0 §3, RFC 8414 §2).
 
 Only what works is in it; what a reader would otherwise have to assume is said (`…_supported: false`). Ours beyond the
-registered names: `prefill_endpoint`, `ledger_checkpoint_uri`.
+registered names: `prefill_endpoint`, `ledger_checkpoint_uri`. Where clients are asked for certificates at another host, the
+endpoints of the back channel are named there too (RFC 8705 §5).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from broker import needs
 from broker.answers import Raw
 from broker.authorization import pkce, prompt, request_object, response
 from broker.clients import authentication
+from broker.clients.mutual_tls import MutualTls
 from broker.endpoints import details_schema, introspection, jwks, par, registration, revocation, token, userinfo
 from broker.tokens import access_token
 from consent import intended_use
@@ -28,8 +30,31 @@ MAX_AGE = 300  # seconds
 AUTHORIZE, PREFILL, CHECKPOINT = "/authorize", "/prefill", "/ledger/checkpoint"
 
 
-def document(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
-    """Compute the document of an issuer; `scopes` are the values a client may send."""
+#: What clients call themselves, as far as the document has it.
+BACK_CHANNEL = (
+    "token_endpoint", "pushed_authorization_request_endpoint", "revocation_endpoint", "introspection_endpoint",
+    "userinfo_endpoint", "prefill_endpoint", "device_authorization_endpoint", "backchannel_authentication_endpoint",
+    "grant_management_endpoint",
+)  # fmt: skip
+
+
+def document(issuer: str, scopes: Iterable[str], mutual_tls: MutualTls | None = None) -> dict[str, Any]:
+    """Compute the document of an issuer; `scopes` are the values a client may send, `mutual_tls` what is offered of it."""
+    told = _plain(issuer, scopes)
+    if mutual_tls is None:
+        return told
+    for name in (name for name in told if name.endswith("_auth_methods_supported")):
+        told[name] = [*told[name], *mutual_tls.methods]
+    told["tls_client_certificate_bound_access_tokens"] = True
+    if mutual_tls.origin != issuer:
+        named = {name: told[name] for name in BACK_CHANNEL if name in told}
+        told["mtls_endpoint_aliases"] = {
+            name: mutual_tls.origin + address.removeprefix(issuer) for name, address in named.items()
+        }
+    return told
+
+
+def _plain(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
     algs = sorted(jws.ASYMMETRIC)
     return {
         "issuer": issuer,
@@ -90,14 +115,14 @@ def _anonymous() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4)
-def _rendered(issuer: str, scopes: tuple[str, ...]) -> bytes:
-    return canonical.dumps(document(issuer, scopes))
+def _rendered(issuer: str, scopes: tuple[str, ...], mutual_tls: MutualTls | None) -> bytes:
+    return canonical.dumps(document(issuer, scopes, mutual_tls))
 
 
 async def gather(request: Request) -> bytes:
     """Take the document, computed once."""
     wired = needs.parts(request)
-    return _rendered(wired.issuer, scopes_of(wired.uses))
+    return _rendered(wired.issuer, scopes_of(wired.uses), wired.registry.mutual_tls)
 
 
 def act(content: bytes, _now: int) -> Raw:

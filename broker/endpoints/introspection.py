@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from broker import needs, parameters
+from broker import caller, needs, parameters
 from broker.answers import Json, Raw
 from broker.clients import authentication
 from broker.clients.authentication import AuthenticatedClient
@@ -45,20 +45,18 @@ async def gather(request: Request) -> Facts | Json | Raw:
     wired = needs.parts(request)
     now = wired.clock()
     given = await parameters.read(request)
-    caller = await authentication.authenticate(
-        given, request.headers.getlist("authorization"), registry=wired.registry, issuer=wired.issuer, now=now
-    )
-    if not caller.confidential:
+    asking = await caller.client(request, given, now)
+    if not asking.confidential:
         raise Wire("invalid_client", "who asks must prove who it is", status=401)
     if "token" not in given:
         raise Wire("invalid_request", "token is required")
     claims = access_token.issued(given["token"], wired.keyring, issuer=wired.issuer, now=now)
     told = INACTIVE
-    if claims is not None and claims["aud"] in caller.client.serves and _counts(wired, claims, now):
-        told = {"active": True, "token_type": access_token.scheme(claims.get("cnf"))}
+    if claims is not None and claims["aud"] in asking.client.serves and _counts(wired, claims, now):
+        told = {"active": True, "token_type": access_token.scheme(claims.get("cnf", {}))}
         told |= {name: claims[name] for name in TOLD if name in claims}
-    answer = _answer(wired, caller.client_id, told, now, signed=SIGNED in request.headers.get("accept", ""))
-    return answer if caller.assertion_id is None else Facts(caller, answer)
+    answer = _answer(wired, asking.client_id, told, now, signed=SIGNED in request.headers.get("accept", ""))
+    return answer if asking.assertion_id is None else Facts(asking, answer)
 
 
 def act(tx: Tx, facts: Facts, _now: int) -> Json | Raw:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from broker import needs, parameters
+from broker import caller, needs, parameters
 from broker.answers import Json
 from broker.authorization import checks, pushed, request_object
 from broker.authorization.request import AuthorizationRequest
-from broker.clients import authentication
 from broker.clients.authentication import AuthenticatedClient
 from broker.database import Tx
 from broker.tokens import dpop, replay
@@ -36,11 +35,8 @@ async def gather(request: Request) -> Facts:
     wired = needs.parts(request)
     now, ring = wired.clock(), wired.roots.ring("dpop-nonce")
     given = await parameters.read(request)
-    client = await authentication.authenticate(
-        given, request.headers.getlist("authorization"), registry=wired.registry, issuer=wired.issuer, now=now
-    )
-    proofs = request.headers.getlist("dpop")
-    proof = dpop.verify(proofs, method="POST", url=wired.issuer + PATH, ring=ring, now=now) if proofs else None
+    client = await caller.client(request, given, now)
+    proof = caller.proof(request, PATH, now) if "dpop" in request.headers else None
     signed = "request" in given
     if signed and "request_uri" not in given:
         given = await request_object.read(

@@ -14,7 +14,7 @@ from typing import Any
 import uuid6
 from starlette.requests import Request
 
-from broker import needs
+from broker import caller, needs
 from broker.answers import Json, Later, Raw, Refusal
 from broker.database import Tx
 from broker.errors import Wire
@@ -22,7 +22,7 @@ from broker.evidence import preview
 from broker.evidence.collect import collect
 from broker.evidence.source import Found
 from broker.people import people
-from broker.tokens import dpop, presented, standing, step_up
+from broker.tokens import dpop, standing, step_up
 from broker.tokens.presented import Presented
 from consent import catalogue, item_status, ledger, ledger_entry, permission, release
 from consent.intended_use import ACR, IntendedUse
@@ -56,16 +56,7 @@ async def gather(request: Request) -> Facts:
     """Verify token and proof, find what is sealed to the token, and fetch again where that is due."""
     wired = needs.parts(request)
     now, ring = wired.clock(), wired.roots.ring("dpop-nonce")
-    shown = presented.verify(
-        request.headers.getlist("authorization"),
-        request.headers.getlist("dpop"),
-        method="GET",
-        url=wired.issuer + PATH,
-        keyring=wired.keyring,
-        ring=ring,
-        issuer=wired.issuer,
-        now=now,
-    )
+    shown = caller.token(request, PATH, now)
     with wired.database.read() as tx:
         held, given = _held(tx, wired, shown, now)
         stream = people.ledger_stream(tx, wired.vault, held.person_id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from broker import needs, parameters
+from broker import caller, needs, parameters
 from broker.answers import Json
 from broker.clients import authentication
 from broker.clients.authentication import AuthenticatedClient
@@ -39,9 +39,7 @@ async def gather(request: Request) -> Facts:
     wired = needs.parts(request)
     now = wired.clock()
     given = await parameters.read(request)
-    client = await authentication.authenticate(
-        given, request.headers.getlist("authorization"), registry=wired.registry, issuer=wired.issuer, now=now
-    )
+    client = await caller.client(request, given, now)
     if "token" not in given:
         raise Wire("invalid_request", "token is required")
     return Facts(

@@ -1,4 +1,4 @@
-"""The token endpoint (RFC 6749 §3.2; client authentication: RFC 7523, key binding: RFC 9449 §5).
+"""The token endpoint (RFC 6749 §3.2; client authentication: RFC 7523, RFC 8705; key binding: RFC 9449 §5, RFC 8705 §3).
 
 Which grant is meant is `grant_type`; each is a module of `broker/grants` and a row of `GRANTS`. A grant offers
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from broker import needs, parameters
+from broker import caller, needs, parameters
 from broker.answers import Json, Refusal
 from broker.clients import authentication
 from broker.clients.authentication import AuthenticatedClient
@@ -70,15 +70,12 @@ async def gather(request: Request) -> Facts:
     now, ring = wired.clock(), wired.roots.ring("dpop-nonce")
     given = await parameters.read(request)
     grant = _grant(given)
-    authorization = request.headers.getlist("authorization")
     client = None
-    if not grant.anonymous or authentication.is_attempted(given, authorization):
-        client = await authentication.authenticate(
-            given, authorization, registry=wired.registry, issuer=wired.issuer, now=now
-        )
-    proofs, proof = request.headers.getlist("dpop"), None
-    if proofs or client is None or client.client.dpop_bound_access_tokens:
-        proof = dpop.verify(proofs, method="POST", url=wired.issuer + PATH, ring=ring, now=now)
+    if not grant.anonymous or authentication.is_attempted(given, request.headers.getlist("authorization")):
+        client = await caller.client(request, given, now)
+    proof = None
+    if "dpop" in request.headers or client is None or client.client.dpop_bound_access_tokens:
+        proof = caller.proof(request, PATH, now)
     asked = TokenRequest(
         parameters=given,
         client=client,
@@ -92,6 +89,7 @@ async def gather(request: Request) -> Facts:
         uses=wired.uses,
         lifetime=wired.durations.token,
         now=now,
+        x5t=caller.bound_to(request, client, now),
     )
     return Facts(grant, await grant.gather(asked), client, proof, dpop.offer(ring, now) if proof else {})
 

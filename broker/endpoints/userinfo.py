@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from broker import needs
+from broker import caller, needs
 from broker.answers import Json, Refusal
 from broker.clients.registry import Registry
 from broker.database import Tx
 from broker.evidence import preview
-from broker.tokens import dpop, presented, standing
+from broker.tokens import dpop, standing
 from broker.tokens.presented import Presented
 from keys.vault import Vault
 
@@ -32,16 +32,7 @@ async def gather(request: Request) -> Facts:
     """Verify token and proof; a token in the query or the body is not looked at (RFC 9700 §4.3.2)."""
     wired = needs.parts(request)
     now, ring = wired.clock(), wired.roots.ring("dpop-nonce")
-    shown = presented.verify(
-        request.headers.getlist("authorization"),
-        request.headers.getlist("dpop"),
-        method=request.method,
-        url=wired.issuer + PATH,
-        keyring=wired.keyring,
-        ring=ring,
-        issuer=wired.issuer,
-        now=now,
-    )
+    shown = caller.token(request, PATH, now)
     return Facts(shown, wired.registry, wired.vault, dpop.offer(ring, now))
 
 

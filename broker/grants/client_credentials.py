@@ -44,12 +44,12 @@ async def gather(asked: TokenRequest) -> Facts:
         subject=client.client_id,
         client_id=client.client_id,
         scope=scope,
-        jkt=asked.jkt,
+        cnf=asked.cnf,
         now=asked.now,
         lifetime=lifetime,
         jti=opaque.token(),
     )
-    body: dict[str, Any] = {"access_token": token, "token_type": access_token.scheme(asked.jkt), "expires_in": lifetime}
+    body: dict[str, Any] = {"access_token": token, "token_type": access_token.scheme(asked.cnf), "expires_in": lifetime}
     if scope:
         body["scope"] = " ".join(scope)
     return Facts(body)

@@ -3,6 +3,7 @@
 `sign` makes all of it before the act, `keep` stores in the act what outlives the answer.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +53,7 @@ class Issued:
     access_token: str = field(repr=False)
     expires: int
     body: dict[str, Any] = field(repr=False)
-    jkt: str | None
+    cnf: Mapping[str, str]
     for_here: bool
     roots: RootKeyring = field(repr=False)
 
@@ -70,7 +71,7 @@ def sign(asked: TokenRequest, about: About, *, refreshable: bool) -> Issued:
     """
     body: dict[str, Any] = {
         "access_token": _access_token(asked, about),
-        "token_type": access_token.scheme(asked.jkt),
+        "token_type": access_token.scheme(asked.cnf),
         "expires_in": asked.lifetime if about.audience == asked.issuer else min(asked.lifetime, access_token.LIFETIME),
         "scope": " ".join(about.scope),
         "grant_id": about.permission_id,
@@ -94,7 +95,7 @@ def sign(asked: TokenRequest, about: About, *, refreshable: bool) -> Issued:
     if refreshable and about.data.kind == "ongoing" and about.client.may_use("refresh_token"):
         body["refresh_token"] = opaque.token()
     ends = asked.now + body["expires_in"] * SECOND
-    return Issued(about, body["access_token"], ends, body, asked.jkt, for_here, asked.roots)
+    return Issued(about, body["access_token"], ends, body, asked.cnf, for_here, asked.roots)
 
 
 def keep(tx: Tx, issued: Issued, given: Permission, now: int) -> None:
@@ -111,6 +112,7 @@ def keep(tx: Tx, issued: Issued, given: Permission, now: int) -> None:
         told=about.told,
         data=data_request.to_json(about.data),
         resources=about.resources,
+        x5t=None if about.client.authenticates else issued.cnf.get("x5t#S256"),
     )
     refresh_token.issue(
         tx,
@@ -118,7 +120,7 @@ def keep(tx: Tx, issued: Issued, given: Permission, now: int) -> None:
         issued.refresh_token,
         family=about.family,
         client_id=about.client.client_id,
-        jkt=issued.jkt,
+        jkt=issued.cnf.get("jkt"),
         kept=kept,
         now=now,
         expires=now + LONGEST if given.valid_to is None else given.valid_to,
@@ -134,7 +136,7 @@ def _access_token(asked: TokenRequest, about: About) -> str:
             client_id=about.client.client_id,
             scope=about.scope,
             acr=about.acr,
-            jkt=asked.jkt,
+            cnf=asked.cnf,
             grant_id=about.permission_id,
             family=about.family,
             now=asked.now,
@@ -150,7 +152,7 @@ def _access_token(asked: TokenRequest, about: About) -> str:
         subject=about.subject,
         client_id=about.client.client_id,
         scope=tuple(word for word in about.scope if word != "openid" and not data_request.spells(word, asked.uses)),
-        jkt=asked.jkt,
+        cnf=asked.cnf,
         now=asked.now,
         lifetime=asked.lifetime,
         jti=jti,

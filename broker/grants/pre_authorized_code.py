@@ -125,7 +125,7 @@ def _signed(asked: TokenRequest, found: offer.Redeemable, sub: str, tx_code: str
         client_id=client_id,
         scope=(held["scope"],),
         acr=held["acr"],
-        jkt=asked.jkt,
+        cnf=asked.cnf,
         grant_id=found.offer.permission_id,
         family=family,
         now=asked.now,

@@ -54,8 +54,7 @@ async def gather(asked: TokenRequest) -> Facts:
     with asked.database.read() as tx:
         found = refresh_token.find(tx, ring, token, asked.now) if len(token) <= MAX_TOKEN else None
         known = found is not None and _exists(tx, asked.vault, found.kept.person_id)
-    bound = found is not None and found.client_id == client.client_id and found.jkt in {None, asked.jkt}
-    if found is None or not known or not bound:
+    if found is None or not known or not _is_theirs(found, asked, client):
         raise Wire("invalid_grant", refresh_token.UNKNOWN.description)
     if "authorization_details" in asked.parameters:
         raise Wire("invalid_authorization_details", "what was granted cannot be changed here")
@@ -88,6 +87,12 @@ def act(tx: Tx, facts: Facts, now: int) -> dict[str, Any] | Refusal:
             family=found.family,
         )
     return issued.body if successor is None else {**issued.body, "refresh_token": successor}
+
+
+def _is_theirs(found: Found, asked: TokenRequest, client: Client) -> bool:
+    """Whether this client, with this key and certificate, is the one that was given the token (RFC 9449 §5, RFC 8705 §4)."""
+    bound = found.jkt in {None, asked.jkt} and found.kept.x5t in {None, asked.x5t}
+    return bound and found.client_id == client.client_id
 
 
 def _exists(tx: Tx, vault: Vault, person_id: str) -> bool:

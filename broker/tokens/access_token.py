@@ -1,7 +1,8 @@
-"""Access tokens: signed, short, bound to a key and to the permission they act under (RFC 9068, RFC 9449 §6.1)."""
+"""Access tokens: signed, short, bound to a key and to the permission they act under (RFC 9068, RFC 9449 §6.1, RFC 8705 §3.1)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from broker.errors import Wire
@@ -14,21 +15,23 @@ from keys.keyring import Keyring
 ALG: Alg = "ES256"
 LIFETIME = 300  # seconds
 SECOND = 1_000_000  # microseconds
+UNBOUND: Mapping[str, str] = MappingProxyType({})
+BINDINGS = frozenset({"jkt", "x5t#S256"})
 
 
 @dataclass(frozen=True)
 class AccessToken:
     """What a token says. `grant_id` is the permission it acts under, `family` all tokens that came of one code.
 
-    `jkt` is the key it is bound to, None for one that whoever holds it may use; `narrowed`: it was asked for without the
-    scope of its data, and opens none.
+    `cnf` is what it is bound to (RFC 7800 §3.1): a DPoP key, a client certificate, both, or nothing for one that whoever
+    holds it may use; `narrowed`: it was asked for without the scope of its data, and opens none.
     """
 
     subject: str
     client_id: str
     scope: tuple[str, ...]
     acr: str
-    jkt: str | None
+    cnf: Mapping[str, str]
     grant_id: str
     family: str
     expires: int
@@ -36,14 +39,24 @@ class AccessToken:
     narrowed: bool = False
 
     @property
+    def jkt(self) -> str | None:
+        """The thumbprint of the DPoP key it is bound to, if any."""
+        return self.cnf.get("jkt")
+
+    @property
+    def x5t(self) -> str | None:
+        """The thumbprint of the client certificate it is bound to, if any (RFC 8705 §3.1)."""
+        return self.cnf.get("x5t#S256")
+
+    @property
     def scheme(self) -> str:
         """How it is sent (RFC 9449 §7.1, RFC 6750 §2.1)."""
-        return scheme(self.jkt)
+        return scheme(self.cnf)
 
 
-def scheme(jkt: object) -> str:
-    """Name the token type: bound to a key (anything but None), or a bearer token."""
-    return "Bearer" if jkt is None else "DPoP"
+def scheme(cnf: Mapping[str, Any]) -> str:
+    """Name the token type: bound to a DPoP key, or sent as a bearer token, which one bound to a certificate is too."""
+    return "DPoP" if "jkt" in cnf else "Bearer"
 
 
 def mint(
@@ -54,7 +67,7 @@ def mint(
     client_id: str,
     scope: tuple[str, ...],
     acr: str,
-    jkt: str | None,
+    cnf: Mapping[str, str],
     grant_id: str,
     family: str,
     now: int,
@@ -68,7 +81,7 @@ def mint(
     claims: dict[str, Any] = {"acr": acr, "grant_id": grant_id, "family": family}
     if narrowed:
         claims["narrowed"] = True
-    whom = Whom(issuer, subject, client_id, scope, jkt)
+    whom = Whom(issuer, subject, client_id, scope, cnf)
     return _sign(keyring, whom, claims, opaque.token(), now=now, lifetime=lifetime)
 
 
@@ -80,7 +93,7 @@ def mint_for(
     subject: str,
     client_id: str,
     scope: tuple[str, ...],
-    jkt: str | None,
+    cnf: Mapping[str, str],
     now: int,
     lifetime: int = LIFETIME,
     jti: str,
@@ -90,19 +103,19 @@ def mint_for(
 
     It names no permission and no item, and lives at most `LIFETIME`; further `claims` as given.
     """
-    whom = Whom(issuer, subject, client_id, scope, jkt)
+    whom = Whom(issuer, subject, client_id, scope, cnf)
     return _sign(keyring, whom, {**claims, "aud": audience}, jti, now=now, lifetime=min(lifetime, LIFETIME))
 
 
 @dataclass(frozen=True)
 class Whom:
-    """Who vouches for whom, to which client, bound to which key."""
+    """Who vouches for whom, to which client, bound to what."""
 
     issuer: str
     subject: str
     client_id: str
     scope: tuple[str, ...]
-    jkt: str | None
+    cnf: Mapping[str, str]
 
 
 def _sign(keyring: Keyring, whom: Whom, further: Mapping[str, Any], jti: str, *, now: int, lifetime: int) -> str:
@@ -119,8 +132,8 @@ def _sign(keyring: Keyring, whom: Whom, further: Mapping[str, Any], jti: str, *,
     }
     if whom.scope:
         claims["scope"] = " ".join(whom.scope)
-    if whom.jkt is not None:
-        claims["cnf"] = {"jkt": whom.jkt}
+    if whom.cnf:
+        claims["cnf"] = dict(whom.cnf)
     return jws.sign(keyring.signer(purpose="token", alg=ALG), claims, typ="at+jwt")
 
 
@@ -135,7 +148,7 @@ def verify(text: str, keyring: Keyring, *, issuer: str, now: int) -> AccessToken
             client_id=claims["client_id"],
             scope=tuple(claims["scope"].split()),
             acr=claims["acr"],
-            jkt=claims["cnf"]["jkt"] if "cnf" in claims else None,
+            cnf=_binding(claims),
             grant_id=claims["grant_id"],
             family=claims["family"],
             expires=int(claims["exp"]) * SECOND,
@@ -144,6 +157,14 @@ def verify(text: str, keyring: Keyring, *, issuer: str, now: int) -> AccessToken
         )
     except (keys_errors.KeysError, KeyError, TypeError, AttributeError) as refused:
         raise Wire("invalid_token", "the access token is not valid or has expired", status=401) from refused
+
+
+def _binding(claims: Claims) -> Mapping[str, str]:
+    """What a token is bound to; one that is bound to something unknown here must not pass for one bound to nothing."""
+    cnf = claims.get("cnf", {})
+    if not cnf.keys() <= BINDINGS or ("cnf" in claims and not cnf):
+        raise TypeError("bound in a way that is not known here")
+    return MappingProxyType(cnf)
 
 
 def issued(text: str, keyring: Keyring, *, issuer: str, now: int) -> Claims | None:

@@ -81,7 +81,7 @@ def verify(
     headers: Sequence[str],
     *,
     method: str,
-    url: str,
+    url: str | Sequence[str],
     ring: SealingRing,
     now: int,
     access_token: str | None = None,
@@ -89,14 +89,14 @@ def verify(
 ) -> VerifiedProof:
     """Check the request's `DPoP` headers and return the evidence.
 
-    `url` is built from the issuer, never from the request's Host. At a resource give the token's text and the thumbprint it
+    `url` is built from the issuer, never from the request's Host; several are one resource under all its names. At a resource give the token's text and the thumbprint it
     is bound to. Raises `Wire`: `invalid_dpop_proof` or `use_dpop_nonce` (with a nonce to use), 400 at the authorization
     server and 401 at a resource.
     """
     status = 400 if access_token is None else 401
     try:
         claims = _signed(headers, now)
-        _check_request(claims, method, url)
+        _check_request(claims, method, (url,) if isinstance(url, str) else url)
         if access_token is not None:
             _check_bound(claims, access_token, jkt)
     except (ValueError, keys_errors.KeysError) as refused:
@@ -117,13 +117,13 @@ def _signed(headers: Sequence[str], now: int) -> Claims:
     return jws.verify(jws.DPOP_PROOF, headers[0], now=now)
 
 
-def _check_request(claims: Claims, method: str, url: str) -> None:
+def _check_request(claims: Claims, method: str, urls: Sequence[str]) -> None:
     """(8), (9): this request."""
     if len(claims["jti"]) > MAX_JTI:
         raise ValueError("jti is too long")
     if claims["htm"] != method:
         raise ValueError("htm is not the method of this request")
-    if _normal(claims["htu"]) != _normal(url):
+    if _normal(claims["htu"]) not in map(_normal, urls):
         raise ValueError("htu is not the address of this request")
 
 

@@ -31,7 +31,10 @@ UNKNOWN = Refusal("invalid_grant", "the refresh token is unknown or too old")
 
 @dataclass(frozen=True)
 class Kept:
-    """What a refresh token stands for. `told`: the client may know `auth_time` (microseconds); `data` is what was asked."""
+    """What a refresh token stands for. `told`: the client may know `auth_time` (microseconds); `data` is what was asked.
+
+    `x5t` is the certificate it is bound to: of a client that cannot authenticate otherwise (RFC 8705 §4).
+    """
 
     person_id: str = field(repr=False)
     subject: str
@@ -41,6 +44,7 @@ class Kept:
     told: bool
     data: Mapping[str, Any]
     resources: tuple[str, ...] = ()
+    x5t: str | None = None
 
 
 @dataclass(frozen=True)

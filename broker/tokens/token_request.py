@@ -17,7 +17,7 @@ class TokenRequest:
     """What a grant may use: the parameters, who asks, with which key, and the wired parts.
 
     `client` is None only for a grant that admits anonymous callers, `proof` only for a client that is not held to send one
-    and did not. `lifetime` of tokens in seconds, `now` in microseconds.
+    and did not. `x5t` is the thumbprint of its certificate where tokens are to be bound to that. `lifetime` of tokens in seconds, `now` in microseconds.
     The endpoint spends the assertion and the proof; a grant spends only what it redeems.
     """
 
@@ -33,8 +33,15 @@ class TokenRequest:
     uses: Uses
     lifetime: int
     now: int
+    x5t: str | None = None
 
     @property
     def jkt(self) -> str | None:
-        """The thumbprint of the key the tokens will be bound to; None for bearer tokens."""
+        """The thumbprint of the DPoP key the tokens will be bound to, if any."""
         return None if self.proof is None else self.proof.jkt
+
+    @property
+    def cnf(self) -> dict[str, str]:
+        """What the access token will be bound to (RFC 7800 §3.1); nothing for a bearer token."""
+        bound = {"jkt": self.jkt, "x5t#S256": self.x5t}
+        return {name: thumbprint for name, thumbprint in bound.items() if thumbprint is not None}

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 TOP = {
-    "broker", "consent", "wallet", "keys", "openid-config", "tests", "docs", "examples", "assets",
+    "broker", "consent", "wallet", "keys", "openid-config", "tests", "docs", "examples", "assets", "deploy",
     ".ci", ".gitignore", "Makefile", "pyproject.toml", "requirements.lock", "README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE",
 }  # fmt: skip
-PATH = re.compile(r"`((?:broker|consent|wallet|keys|openid-config|tests|docs|examples|assets|\.ci)/[\w./*-]*[\w*])/?`")
+PATH = re.compile(
+    r"`((?:broker|consent|wallet|keys|openid-config|tests|docs|examples|assets|deploy|\.ci)/[\w./*-]*[\w*])/?`"
+)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 STATUS = {"done", "partial", "not", "chosen"}
 

@@ -104,7 +104,7 @@ def mint(keyring: Keyring, now: int) -> str:
         client_id="rp",
         scope=("openid",),
         acr="a",
-        jkt="j",
+        cnf={"jkt": "j"},
         grant_id="g",
         family="f",
         now=now,

@@ -76,6 +76,9 @@ NEVER: list[tuple[str, dict[str, Any]]] = [
     ("RFC 7591 §2 secret method, no secret",    {"profile": "baseline"}),
     ("RFC 7591 §2 secret beside keys",          {"client_secret_hash": HASH}),
     ("RFC 7591 §2 no keys to assert with",      {"profile": "baseline", "token_endpoint_auth_method": "private_key_jwt", "jwks": None}),
+    ("RFC 8705 §2.1.2 no name",                 {"token_endpoint_auth_method": "tls_client_auth"}),
+    ("RFC 8705 §2.1.2 two names",               {"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": "CN=x", "tls_client_auth_san_dns": "x"}),
+    ("RFC 8705 §2.2 no certificate anywhere",   {"token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": None}),
     ("RFC 6749 §4.4 public client for itself",  {"profile": "baseline", "token_endpoint_auth_method": "none", "grant_types": ["client_credentials"]}),
 ]
 # fmt: on

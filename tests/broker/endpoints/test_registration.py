@@ -16,14 +16,17 @@ from broker.answers import Json, Raw, Refusal
 from broker.clients import authentication, registered, registration, software
 from broker.clients.key_sets import KeySets
 from broker.clients.metadata import ClientMetadata
+from broker.clients.mutual_tls import MutualTls
 from broker.clients.registry import Registry
 from broker.database import Database
 from broker.egress import Egress, EgressRefused, Reply
 from broker.endpoints import registration as endpoint
 from broker.errors import Wire
 from broker.tables import initial_access, registered_client
+from keys.certificates import Authorities
 from tests.broker.provider import Provider
 from tests.broker.relying import ISSUER, Key, assertion, client, parameters
+from tests.certified import make
 
 SECOND = 1_000_000
 KEY, VOUCHER = Key(), Key("v1")
@@ -193,6 +196,23 @@ def test_what_is_left_out_of_a_change_is_gone_and_what_the_operator_said_stays(o
     with office.provider.database.write() as tx:
         assert registered.disable(tx, client_id, disabled=False)
     assert office.registry.active(client_id) is not None
+
+
+def test_by_certificate_where_that_is_offered(office: Office) -> None:
+    """RFC 8705 §2.1.2, §2.2.2, §3.4: what is registered is told again; the method only where the operator asks for certificates."""
+    named = {**SECRET, "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "new.example"}
+    named["tls_client_certificate_bound_access_tokens"] = True
+    own = {**GOOD, "token_endpoint_auth_method": "self_signed_tls_client_auth"}
+    assert office.register(named).error == "invalid_client_metadata"
+    office.registry.mutual_tls = MutualTls("https://mtls.example", Authorities(()))
+    told = office.register(named)
+    assert told.status == 201
+    assert named.items() <= told.body.items()
+    assert told.body["dpop_bound_access_tokens"] is False
+    assert office.register(own).error == "invalid_client_metadata"  # keys without a certificate
+    assert office.register({**own, "jwks": {"keys": [make("CN=new").jwk]}}).status == 201
+    office.registry.mutual_tls = MutualTls("https://mtls.example")
+    assert office.register(named).error == "invalid_client_metadata"  # nobody vouches for names
 
 
 def test_a_shared_sector_is_listed_by_its_owner(office: Office) -> None:

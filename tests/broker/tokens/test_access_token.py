@@ -21,7 +21,7 @@ def mint(now: int, ring: Keyring = RING, **changed: Any) -> str:
         "client_id": "rp",
         "scope": ("openid", "use:town.permit"),
         "acr": "http://eidas.europa.eu/LoA/substantial",
-        "jkt": "j" * 43,
+        "cnf": {"jkt": "j" * 43},
         "grant_id": "g",
         "family": "f",
         "now": now,

@@ -23,7 +23,7 @@ def token(now: int) -> str:
         client_id="rp",
         scope=("openid",),
         acr="a",
-        jkt=KEY.jkt,
+        cnf={"jkt": KEY.jkt},
         grant_id="g",
         family="f",
         now=now,
