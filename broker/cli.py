@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from broker import app, installation, ledger_files, personas, serve, terminal
 from broker import demo as whole_demo
 from broker.client_commands import clients
 from broker.clients.registry import BadClient
+from broker.doctor import checks, gather
 from broker.key_commands import keys
 from broker.migrations import history
 from broker.outbox_commands import outbox
@@ -102,6 +104,32 @@ def serve_command(
 ) -> None:
     """Serve; refuses an installation that was never initialised or stands at another version."""
     serve.run(Settings(), host=host, port=port, workers=workers)
+
+
+@cli.command()
+def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """What is right and what is wrong with this installation, and what mends it; exit status 1 when something fails."""
+    findings = checks.judge(asyncio.run(gather.gather(Settings(), app.clock)))
+    rows = [
+        {
+            "status": found.verdict.status,
+            "check": found.check.name,
+            "group": found.check.group,
+            "spec": found.check.spec,
+            "finding": found.verdict.finding,
+            "fix": found.verdict.fix,
+        }
+        for found in findings
+    ]
+    terminal.show(rows if as_json else [_short(row) for row in rows], as_json=as_json)
+    if any(found.verdict.status == "fail" for found in findings):
+        raise typer.Exit(WRONG)
+
+
+def _short(row: dict[str, str]) -> dict[str, str]:
+    """One line a check: what a terminal has room for."""
+    said = row["finding"] + (f". To mend it: {row['fix']}." if row["fix"] else "")
+    return {"": row["status"], "check": f"{row['group']}: {row['check']}", "finding": said}
 
 
 @cli.command()

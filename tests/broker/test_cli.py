@@ -113,6 +113,18 @@ def test_a_token_for_registering_is_shown_once_and_kept_as_a_hash(
     assert run("clients", "disable", "nobody") == 2
 
 
+def test_the_doctor_says_what_to_do(environment: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything was made, and after; nothing is served at that address."""
+    assert run("doctor") == 1
+    assert "`semel init`" in capsys.readouterr().out
+    installation.create(environment, time.time_ns() // 1000)
+    assert run("doctor", "--json") == 1
+    told = {line["check"]: line for line in json.loads(capsys.readouterr().out)}
+    assert told["database"]["status"] == "pass"
+    assert (told["reachable"]["status"], told["reachable"]["group"]) == ("fail", "deployment")
+    assert told["reachable"]["fix"].startswith("start the server")
+
+
 def test_keys_do_not_rotate_under_a_server_on_sqlite(environment: Settings) -> None:
     if not environment.database.startswith("sqlite"):
         pytest.skip("PostgreSQL has many writers")

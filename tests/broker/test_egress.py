@@ -338,16 +338,16 @@ def test_one_client_serves_one_loop_after_another() -> None:
     assert [asyncio.run(run()), asyncio.run(run())] == [200, 200]
 
 
-def authority(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A self-signed certificate for register.example: the file that trusts it, and the server's side."""
+def authority(folder: Path, host: str = "register.example") -> tuple[Path, ssl.SSLContext]:
+    """A self-signed certificate for a host: the file that trusts it, and the server's side."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "register.example")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(start)
         .not_valid_after(start + datetime.timedelta(days=3))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("register.example")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem, both = folder / "ca.pem", folder / "server.pem"

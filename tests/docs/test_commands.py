@@ -274,6 +274,8 @@ OPERATED = {
     "semel outbox list --dead": (0, ""),
     "semel outbox replay --all": (1, "replayed"),
     "semel routes": (0, "/par"),
+    "semel doctor": (1, "reachable"),  # it was stopped before
+    "semel doctor --json": (1, "unresolved"),
 }
 
 
@@ -285,6 +287,12 @@ def answers(url: str, process: subprocess.Popen[str]) -> Any:
         except httpx2.TransportError:
             time.sleep(0.1)
     raise AssertionError(f"{url} does not answer; {process.returncode}")
+
+
+def test_the_doctor_finds_nothing_wrong_with_the_demo(shown: Demo) -> None:
+    plan = demos.Plan(int(shown.issuer.rsplit(":", 1)[1]), shown.data)
+    found = json.loads(run("semel doctor --json", plan.environment() | shown.env))
+    assert [line for line in found if line["status"] == "fail"] == []
 
 
 # --- what the quickstart shows of an answer

@@ -1,0 +1,75 @@
+"""Every check of the doctor, in the order it is told: a name, a group, the text that asks for it, and the judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from broker.doctor import deployment, fapi, oauth, storage
+from broker.doctor.facts import Facts, Verdict
+
+Group = Literal["deployment", "RFC 9700", "FAPI 2.0", "FAPI 2.0 Message Signing"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor."""
+
+    name: str
+    group: Group
+    spec: str
+    judge: Callable[[Facts], Verdict]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A check with what it found."""
+
+    check: Check
+    verdict: Verdict
+
+
+# fmt: off
+CHECKS: tuple[Check, ...] = (
+    Check("issuer",                "deployment",               "OpenID Connect Discovery 1.0 §3",  deployment.issuer),
+    Check("mode",                  "deployment",               "house",                            deployment.mode),
+    Check("reachable",             "deployment",               "OpenID Connect Discovery 1.0 §4",  deployment.reachable),
+    Check("tls",                   "deployment",               "RFC 9325; FAPI 2.0 §5.2",          deployment.tls),
+    Check("headers",               "deployment",               "RFC 9700 §4.16; RFC 6797",         deployment.headers),
+    Check("clock",                 "deployment",               "RFC 7519 §4.1.4",                  deployment.clock),
+    Check("proxies",               "deployment",               "RFC 9700 §4.13",                   deployment.proxies),
+    Check("outbound",              "deployment",               "OpenID Connect Core §16",          deployment.outbound),
+    Check("database",              "deployment",               "house",                            storage.database),
+    Check("database settings",     "deployment",               "house",                            storage.database_settings),
+    Check("round trip",            "deployment",               "house",                            storage.round_trip),
+    Check("flushing",              "deployment",               "house",                            storage.flushing),
+    Check("disk",                  "deployment",               "house",                            storage.disk),
+    Check("secret files",          "deployment",               "house",                            storage.secret_files),
+    Check("signing keys",          "deployment",               "OpenID Connect Core §10.1.1",      storage.signing_keys),
+    Check("published keys",        "deployment",               "RFC 7517 §5",                      storage.published_keys),
+    Check("mail",                  "deployment",               "house",                            deployment.mail),
+    Check("legacy",                "deployment",               "house",                            deployment.legacy),
+    Check("redirects",             "RFC 9700",                 "§2.1, §4.1",                       oauth.redirects),
+    Check("PKCE",                  "RFC 9700",                 "§2.1.1, §4.8",                     oauth.proof_key),
+    Check("grants",                "RFC 9700",                 "§2.1.2, §2.4",                     oauth.response_types),
+    Check("mix-up",                "RFC 9700",                 "§4.4",                             oauth.mix_up),
+    Check("bound tokens",          "RFC 9700",                 "§2.2.1",                           oauth.bound_tokens),
+    Check("refresh tokens",        "RFC 9700",                 "§2.2.2, §4.14",                    oauth.refresh_tokens),
+    Check("privileges",            "RFC 9700",                 "§2.3",                             oauth.token_life),
+    Check("client authentication", "RFC 9700",                 "§2.5",                             oauth.client_authentication),
+    Check("metadata",              "RFC 9700",                 "§2.6",                             oauth.transport),
+    Check("profiles",              "FAPI 2.0",                 "§5.3.2, §5.3.3",                   fapi.profiles),
+    Check("general",               "FAPI 2.0",                 "§5.3.2.1",                         fapi.general),
+    Check("pushed requests",       "FAPI 2.0",                 "§5.3.2.2",                         fapi.pushed_requests),
+    Check("algorithms",            "FAPI 2.0",                 "§5.4",                             fapi.algorithms),
+    Check("signed requests",       "FAPI 2.0 Message Signing", "§5.3",                             fapi.signed_requests),
+    Check("signed responses",      "FAPI 2.0 Message Signing", "§5.4",                             fapi.signed_responses),
+    Check("signed introspection",  "FAPI 2.0 Message Signing", "§5.5",                             fapi.signed_introspection),
+)
+# fmt: on
+
+
+def judge(facts: Facts) -> tuple[Finding, ...]:
+    """Judge the facts by every check, in the table's order."""
+    return tuple(Finding(check, check.judge(facts)) for check in CHECKS)

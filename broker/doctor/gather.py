@@ -1,0 +1,238 @@
+"""Gathers the facts: the database read, the issuer asked as a stranger would, nothing changed anywhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from statistics import median
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from broker import personas
+from broker.clients.registry import BadClient, Registry
+from broker.database import Database, Tx, UnsafeDatabase, now_from
+from broker.doctor import handshake, machine
+from broker.doctor.facts import Answer, Clients, Configured, Facts, Served, Stored
+from broker.doctor.storage import POSTGRESQL
+from broker.egress import Egress, EgressRefused, system_resolver
+from broker.endpoints import discovery, jwks
+from broker.migrations import history
+from broker.people import people
+from broker.settings import Settings
+from broker.tables import install
+from consent import errors as consent_errors
+from consent import intended_use, ledger
+from keys import canonical
+from keys import errors as keys_errors
+from keys.keyring import RootKeyring
+from keys.sources import sealed
+from keys.sources.sealed import StoredKey
+
+PATHS = (discovery.OPENID_CONFIGURATION, jwks.PATH, "/sign-in")  # metadata, keys, a page
+MAX_BYTES = 512 * 1024
+TIMEOUT = 5.0  # seconds
+QUESTIONS = 5  # how often the way to the database is measured
+
+Clock = Callable[[], int]
+Look = Callable[[Settings, Clock], Awaitable[Served]]
+
+
+async def gather(settings: Settings, clock: Clock, look: Look | None = None) -> Facts:
+    """Look at everything; `look` gets what the issuer serves (`served` does), `clock` gives microseconds since 1970."""
+    stored, clients = _database(settings, clock)
+    return Facts(
+        now=clock(),
+        configured=_configured(settings),
+        stored=stored,
+        machine=machine.look(settings),
+        served=await (look or served)(settings, clock),
+        clients=clients,
+        computed=_computed(settings),
+    )
+
+
+def _configured(settings: Settings) -> Configured:
+    values = {name: getattr(settings, name) for name in type(settings).model_fields}
+    return Configured(
+        issuer=settings.issuer,
+        mode=settings.mode,
+        code=settings.code_seconds,
+        token=settings.token_seconds,
+        pushed_request=settings.pushed_request_seconds,
+        session_idle=settings.session_idle_seconds,
+        schedule=settings.key_schedule(),
+        trusted_proxies=settings.trusted_proxies,
+        egress_allow=settings.egress_allow,
+        legacy=tuple(name for name, value in values.items() if "legacy" in name and value),
+        person_keys_beside_database=settings.database.startswith("sqlite")
+        and settings.person_keys.absolute().is_relative_to(settings.data_dir.absolute()),
+    )
+
+
+def _computed(settings: Settings) -> Mapping[str, Any]:
+    try:
+        uses = intended_use.load(settings.config_dir)
+    except (OSError, ValueError, consent_errors.ConsentError):
+        return {}
+    computed: Mapping[str, Any] = canonical.loads(
+        canonical.dumps(discovery.document(settings.issuer, discovery.scopes_of(uses)))
+    )
+    return computed
+
+
+# --- the database
+
+
+def _database(settings: Settings, clock: Clock) -> tuple[Stored, Clients]:
+    """Read what is stored, and the clients of the files and of the database."""
+    try:
+        database = Database.open(settings.database)
+    except UnsafeDatabase as refused:
+        return Stored(problem=str(refused), unsafe=True), _clients(settings, None)
+    try:
+        with database.read() as tx:
+            made = history.current(tx)
+            stored = _stored(tx, settings, clock, made)
+        return stored, _clients(settings, database if made == history.newest() else None)
+    except UnsafeDatabase as refused:
+        return Stored(problem=str(refused), unsafe=True, dialect=database.dialect), _clients(settings, None)
+    except (SQLAlchemyError, OSError, consent_errors.ConsentError) as broken:
+        first = (str(getattr(broken, "orig", None) or broken).splitlines() or ["it does not say why"])[0]
+        return Stored(problem=first, dialect=database.dialect), _clients(settings, None)
+    finally:
+        database.close()
+
+
+def _stored(tx: Tx, settings: Settings, clock: Clock, made: str | None) -> Stored:
+    dialect, newest = tx.dialect.name, history.newest()
+    asked_at = clock()
+    told: dict[str, Any] = {
+        "dialect": dialect,
+        "revision": made,
+        "newest_revision": newest,
+        "settings": _sqlite(tx) if dialect == "sqlite" else _postgresql(tx),
+        "server_clock": None if dialect == "sqlite" else now_from(tx),
+        "asked_at": asked_at,
+        "round_trip": _round_trip(tx),
+    }
+    if made != newest:
+        return Stored(**told)
+    keys = sealed.listed(tx)
+    return Stored(
+        **told,
+        issuer=tx.execute(select(install.c.issuer)).scalar_one_or_none(),
+        newest_entry=ledger.head(tx).ts,
+        keys=keys,
+        keys_open=_opens(tx, settings, keys),
+        personas=_personas(tx, settings),
+    )
+
+
+def _sqlite(tx: Tx) -> dict[str, str]:
+    names = ("journal_mode", "foreign_keys")
+    return {name: str(tx.exec_driver_sql(f"PRAGMA {name}").scalar_one()) for name in names}
+
+
+def _postgresql(tx: Tx) -> dict[str, str]:
+    told = {name: str(tx.exec_driver_sql(f"SHOW {name}").scalar_one()) for name in POSTGRESQL}
+    mighty = tx.execute(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")).scalar_one()
+    return told | {"superuser": "on" if mighty else "off"}
+
+
+def _round_trip(tx: Tx) -> float:
+    taken = []
+    for _ in range(QUESTIONS):
+        started = time.perf_counter_ns()
+        tx.execute(text("SELECT 1"))
+        taken.append((time.perf_counter_ns() - started) / 1_000_000)
+    return median(taken)
+
+
+def _roots(settings: Settings) -> RootKeyring | None:
+    try:
+        return RootKeyring.parse(settings.root_keyring_text())
+    except (OSError, keys_errors.KeysError):
+        return None
+
+
+def _opens(tx: Tx, settings: Settings, keys: tuple[StoredKey, ...]) -> bool:
+    roots = _roots(settings)
+    try:
+        if roots is not None:
+            sealed.load(tx, roots.ring("signing"), ["token", "credential"])
+    except keys_errors.KeysError:
+        return False
+    return roots is not None or not keys
+
+
+def _personas(tx: Tx, settings: Settings) -> int:
+    """Count the invented people who can sign in where nobody invented should."""
+    roots = _roots(settings)
+    if settings.mode != "production" or roots is None:
+        return 0
+    try:
+        invented = personas.load(settings.config_dir)
+    except (OSError, ValueError, KeyError):
+        return 0
+    known = [people.by_username(tx, roots, persona.username) for persona in invented]
+    return sum(person is not None and not person.disabled for person in known)
+
+
+def _clients(settings: Settings, database: Database | None) -> Clients:
+    try:
+        return Clients(all=Registry.load(settings.config_dir, Egress(), mode=settings.mode, database=database).all())
+    except BadClient as wrong:
+        return Clients(problem=str(wrong))
+
+
+# --- what is served
+
+
+async def served(settings: Settings, clock: Clock) -> Served:
+    """Ask the issuer's address for metadata, keys and a page, as anyone outside would, and shake hands with it."""
+    asked_at = clock()
+    host, port = _place(settings.issuer)
+    egress = Egress(await _addresses(host, port), settings.egress_ca_file)
+    try:
+        metadata, keys, page = [await _get(egress, settings.issuer + path) for path in PATHS]
+    finally:
+        await egress.aclose()
+    tls = None
+    if settings.secure:
+        tls = await handshake.look(host, port, settings.egress_ca_file, asked_at / 1_000_000)
+    return Served(metadata, keys, page, asked_at, tls)
+
+
+def _place(issuer: str) -> tuple[str, int]:
+    parts = urlsplit(issuer)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+async def _addresses(host: str, port: int) -> list[str]:
+    """Look up the issuer's own addresses: from inside they are often private ones, and it is the operator who asks."""
+    try:
+        return list(await system_resolver(host, port))
+    except OSError:
+        return []
+
+
+async def _get(egress: Egress, url: str) -> Answer:
+    try:
+        reply = await egress.request("GET", url, max_bytes=MAX_BYTES, timeout=TIMEOUT)
+    except EgressRefused as refused:
+        return Answer(problem=refused.reason)
+    return answer(reply.status, reply.headers, reply.content)
+
+
+def answer(status: int, headers: Mapping[str, str], content: bytes) -> Answer:
+    """Make a fetched thing of its parts; header names in lower case."""
+    body = None
+    if headers.get("content-type", "").partition(";")[0] in {"application/json", "application/jwk-set+json"}:
+        try:
+            body = canonical.loads(content)
+        except keys_errors.Malformed:
+            body = None
+    return Answer(status=status, headers=headers, body=body)

@@ -1,0 +1,207 @@
+"""What is kept and where: database, flushing, disk, file modes, signing keys (RFC 7517 §5)."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from broker.doctor.deployment import UNSEEN
+from broker.doctor.facts import Facts, Verdict
+from keys.sources.sealed import WANTED
+
+SECOND = 1_000_000  # microseconds
+DAY = 86_400
+SLACK = 3600  # seconds the clockwork may be late
+ROUND_TRIP_WARN, ROUND_TRIP_FAIL = 2.0, 20.0  # milliseconds
+INSTANT = 0.02  # milliseconds: no disk that keeps anything is this fast
+FREE_WARN, FREE_FAIL = 0.15, 0.03  # of the disk
+FREE_BYTES = 1 << 30
+IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs"})
+SHARED = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"})
+
+#: What our sessions on PostgreSQL must run with: the setting, the values that will do, and what is lost otherwise.
+POSTGRESQL = {
+    "fsync": (("on",), "an answered release could be lost with the power"),
+    "full_page_writes": (("on",), "a torn page could not be mended after a crash"),
+    "synchronous_commit": (
+        ("on", "remote_apply", "remote_write", "local"),
+        "an answered release could be lost in a crash",
+    ),
+    "statement_timeout": (("2s",), "one slow statement holds a worker"),
+    "lock_timeout": (("1s",), "one waiting statement holds a worker"),
+    "idle_in_transaction_session_timeout": (("5s",), "a lost worker keeps its locks"),
+}
+SQLITE = {
+    "journal_mode": (("wal",), "readers and the writer wait for each other"),
+    "foreign_keys": (("1",), "rows may point to nothing"),
+}
+
+
+def database(facts: Facts) -> Verdict:
+    """Whether the database is there, is this installation's, and stands at this version."""
+    stored = facts.stored
+    if stored.unsafe:
+        return Verdict("warn", "the database was not looked at", "see the line `database settings` first")
+    if stored.problem is not None:
+        return Verdict("fail", f"the database cannot be used: {stored.problem}", "start the database or correct SEMEL_DATABASE_URL; on a new installation run `semel init`")  # fmt: skip
+    if stored.revision is None:
+        return Verdict("fail", "the database was never initialised", "run `semel init`, once")
+    if stored.revision != stored.newest_revision:
+        return Verdict(
+            "fail",
+            f"the database stands at {stored.revision}, this program needs {stored.newest_revision}",
+            "run `semel db upgrade`",
+        )
+    if stored.issuer != facts.configured.issuer:
+        return Verdict(
+            "fail",
+            f"the database was made for {stored.issuer}, not for {facts.configured.issuer}",
+            "correct SEMEL_ISSUER or SEMEL_DATABASE_URL: an issuer cannot change",
+        )
+    return Verdict("pass", f"{stored.dialect}, at {stored.revision}")
+
+
+def database_settings(facts: Facts) -> Verdict:
+    """Whether what the database promises is what the ledger needs."""
+    stored = facts.stored
+    if stored.unsafe:
+        return Verdict("fail", str(stored.problem), "change it in postgresql.conf and restart or reload the database")
+    if stored.problem is not None or not stored.settings:
+        return Verdict("warn", "the database's settings were not looked at", "see the line `database` first")
+    wanted = SQLITE if stored.dialect == "sqlite" else POSTGRESQL
+    for name, (good, otherwise) in wanted.items():
+        value = stored.settings.get(name, "")
+        if value not in good:
+            return Verdict(
+                "fail",
+                f"{name} is {value or 'not known'}: {otherwise}",
+                f"set {name} to {good[0]}; where a pooler stands between, let it pass on what our sessions ask for",
+            )
+    if stored.settings.get("superuser") == "on":
+        return Verdict(
+            "warn",
+            "the program is the database's superuser: it could switch off what keeps the ledger unchanged",
+            "give it a role of its own that owns its database and nothing else",
+        )
+    return Verdict("pass", "as the ledger needs them")
+
+
+def round_trip(facts: Facts) -> Verdict:
+    """Whether the database is near: a batch of the ledger takes about seven round trips under its lock."""
+    if facts.stored.problem is not None:
+        return Verdict("warn", "the way to the database was not measured", "see the line `database` first")
+    taken = facts.stored.round_trip
+    if taken > ROUND_TRIP_WARN:
+        return Verdict(
+            "fail" if taken > ROUND_TRIP_FAIL else "warn",
+            f"a question to the database takes {taken:.1f} ms; every decision waits for about seven",
+            "run the workers in the same site as the primary database",
+        )
+    return Verdict("pass", f"{taken:.2f} ms to the database and back")
+
+
+def flushing(facts: Facts) -> Verdict:
+    """Whether what is flushed is really on a disk."""
+    machine = facts.machine
+    fix = "put SEMEL_DATA_DIR on a local disk that keeps what it was told to keep"
+    if machine.unflushed is not None:
+        return Verdict("fail", f"{machine.unflushed} is loaded: nothing is flushed", "start the program without it")
+    if machine.filesystem in IN_MEMORY:
+        return Verdict(
+            "fail" if facts.production else "warn", f"the data folder is in memory ({machine.filesystem})", fix
+        )
+    if machine.filesystem in SHARED and facts.stored.dialect == "sqlite":
+        return Verdict("fail", f"SQLite on a network file system ({machine.filesystem}) loses data", fix)
+    if not machine.flushes:
+        return Verdict("warn", "nothing could be written into the data folder, so no flush was measured", "let the user that runs `semel serve` own SEMEL_DATA_DIR")  # fmt: skip
+    if median(machine.flushes) < INSTANT:
+        return Verdict("warn", f"a flush takes {median(machine.flushes) * 1000:.0f} µs: no disk is that fast", fix)
+    return Verdict("pass", f"a flush takes {median(machine.flushes):.2f} ms on {machine.filesystem}")
+
+
+def disk(facts: Facts) -> Verdict:
+    """Whether there is room: a full disk stops the ledger, and with it every release."""
+    machine = facts.machine
+    share = machine.free / max(machine.total, 1)
+    if share < FREE_WARN and (share < FREE_FAIL or machine.free < FREE_BYTES):
+        critical = share < FREE_FAIL and machine.free < FREE_BYTES
+        return Verdict(
+            "fail" if critical else "warn",
+            f"{machine.free >> 20} MiB are free on the data folder's disk ({share:.0%})",
+            "make room or a larger disk: without room nothing can be entered, so nothing is released",
+        )
+    return Verdict("pass", f"{machine.free >> 20} MiB free ({share:.0%})")
+
+
+def secret_files(facts: Facts) -> Verdict:
+    """Whether nobody else on this machine can read keys and data."""
+    open_ = [file for file in facts.machine.files if file.mode & 0o077]
+    if open_:
+        worst = open_[0]
+        right = "700" if worst.kind == "secret folder" else "600"
+        return Verdict(
+            "fail",
+            f"others on this machine may read {', '.join(file.path for file in open_)}",
+            f"chmod {right} {worst.path}" + (" and the others" if len(open_) > 1 else ""),
+        )
+    foreign = [file.path for file in facts.machine.files if not file.ours]
+    if foreign:
+        return Verdict(
+            "warn", f"another user owns {', '.join(foreign)}", "let the user that runs `semel serve` own them"
+        )
+    if facts.production and facts.configured.person_keys_beside_database:
+        return Verdict(
+            "warn",
+            "the keys of persons lie beside the database: a backup of both together brings erased people back",
+            "set SEMEL_PERSON_KEY_DIR to a folder of its own, and back it up apart",
+        )
+    return Verdict("pass", f"{len(facts.machine.files)} files and folders are this user's alone")
+
+
+def signing_keys(facts: Facts) -> Verdict:
+    """Whether each algorithm has its one key that signs, none too old, and the clockwork turns."""
+    stored, schedule = facts.stored, facts.configured.schedule
+    if stored.problem is not None:
+        return Verdict("warn", "the keys were not looked at", "see the line `database` first")
+    if not stored.keys_open:
+        return Verdict(
+            "fail",
+            "the root keyring does not open the stored keys",
+            "give the keyring this installation was made with (SEMEL_KEY_ENCRYPTION_KEY_FILE)",
+        )
+    signing = {(key.purpose, key.alg): key for key in stored.keys if key.stage == "signing"}
+    missing = [f"{alg} for {purpose}" for purpose, alg in WANTED if (purpose, alg) not in signing]
+    if missing:
+        return Verdict(
+            "fail", f"no key signs {', '.join(missing)}", "run `semel keys rotate`, and keep a server running"
+        )
+    waiting = [key for key in stored.keys if key.stage == "upcoming"]
+    overdue = [key for key in waiting if facts.now - key.staged > (schedule.announce + SLACK) * SECOND]
+    clocked = [key for key in signing.values() if key.purpose != "ledger"]
+    old = [key for key in clocked if facts.now - key.staged > (schedule.every + schedule.announce + SLACK) * SECOND]
+    if overdue or old:
+        kept = max(facts.now - key.staged for key in [*overdue, *old]) // SECOND // DAY
+        return Verdict(
+            "fail",
+            f"keys are not changed any more: one is in its stage for {kept} days",
+            "keep a server running (`semel serve` changes them), and look in its log for signing_keys",
+        )
+    return Verdict("pass", f"{len(signing)} sign, {len(waiting)} announced")
+
+
+def published_keys(facts: Facts) -> Verdict:
+    """Whether the world gets the keys that this installation signs with."""
+    got = facts.served.keys
+    if got.problem is not None or facts.stored.problem is not None:
+        return Verdict("warn", "the published keys were not looked at", UNSEEN)
+    members = got.body.get("keys") if isinstance(got.body, dict) else None
+    served = [key for key in members if isinstance(key, dict)] if isinstance(members, list) else []
+    if any(name in key for key in served for name in ("d", "p", "q", "k")):
+        return Verdict("fail", "private keys are published", "stop serving this, and run `semel keys rotate --revoke`")
+    wanted = {key.kid for key in facts.stored.keys if key.purpose == "token"}
+    if {key.get("kid") for key in served} != wanted:
+        return Verdict(
+            "fail",
+            "the published keys are not those of this installation's database",
+            "let a cache in between keep /jwks no longer than its Cache-Control says, and restart servers of another database",
+        )
+    return Verdict("pass", f"{len(served)} published, the same as stored")
