@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from broker import personas
+from broker.clients.mutual_tls import MutualTls
 from broker.clients.registry import BadClient, Registry
 from broker.database import Database, Tx, UnsafeDatabase, now_from
 from broker.doctor import handshake, machine
@@ -74,12 +75,11 @@ def _configured(settings: Settings) -> Configured:
 
 def _computed(settings: Settings) -> Mapping[str, Any]:
     try:
-        uses = intended_use.load(settings.config_dir)
-    except (OSError, ValueError, consent_errors.ConsentError):
+        scopes = discovery.scopes_of(intended_use.load(settings.config_dir))
+        offered = MutualTls.load(settings.mtls_origin, settings.client_ca_file)
+    except (OSError, ValueError, consent_errors.ConsentError, keys_errors.KeysError):
         return {}
-    computed: Mapping[str, Any] = canonical.loads(
-        canonical.dumps(discovery.document(settings.issuer, discovery.scopes_of(uses)))
-    )
+    computed: Mapping[str, Any] = canonical.loads(canonical.dumps(discovery.document(settings.issuer, scopes, offered)))
     return computed
 
 

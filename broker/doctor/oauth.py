@@ -119,7 +119,7 @@ def _own(value: str, issuer: str) -> bool:
 
 
 def _binds(client: ClientMetadata) -> bool:
-    return client.dpop_bound_access_tokens or bool(getattr(client, "tls_client_certificate_bound_access_tokens", False))
+    return client.dpop_bound_access_tokens or client.tls_client_certificate_bound_access_tokens
 
 
 def _acting(facts: Facts) -> Sequence[ClientMetadata]:
