@@ -20,7 +20,7 @@ check: .venv/ready ## format, lint, types, layers, and the fast tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict keys consent wallet broker examples
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q --ignore=tests/browser --ignore=tests/flows
+	$(BIN)/pytest -q --ignore=tests/browser --ignore=tests/flows --ignore=tests/clients
 
 assets: ## rebuild the style sheets and the script from assets/ (needs Node)
 	cd assets && npm ci --no-fund --no-audit && npm run build

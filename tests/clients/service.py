@@ -1,0 +1,285 @@
+"""The broker as agencies meet it: real processes, behind Debian's nginx, over TLS; and the programs of agencies around it.
+
+The proxy is configured by `deploy/nginx.conf` itself, with the lines marked "yours" changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from broker import demo
+from broker.clients import secret
+from broker.serve import die_with_parent
+from examples.browse import Browser, Page
+from tests.actors import Secrets
+from tests.broker.relying import Key
+from tests.certified import Certified, make
+from tests.world import CHECKOUT, free_ports, neighbours
+
+CALLBACK = "https://agency.example/callback"
+USE = "norr.childcare-allowance"
+PEOPLE = 20
+READY_SECONDS = 60
+#: The lines of the shipped configuration that an operator changes, and what the test writes there.
+YOURS = (
+    ("server 127.0.0.1:8000;", "server 127.0.0.1:{broker};"),
+    ("listen 443 ssl;", "listen 127.0.0.1:{front} ssl;"),
+    ("server_name id.example.gov;", "server_name localhost;"),
+    ("ssl_certificate /etc/ssl/semel/id.pem;", "ssl_certificate {folder}/localhost.pem;"),
+    ("ssl_certificate_key /etc/ssl/semel/id.key;", "ssl_certificate_key {folder}/localhost.key;"),
+    ("listen 443 ssl;", "listen 127.0.0.1:{mtls} ssl;"),
+    ("server_name mtls.id.example.gov;", "server_name localhost;"),
+    ("ssl_certificate /etc/ssl/semel/mtls.pem;", "ssl_certificate {folder}/localhost.pem;"),
+    ("ssl_certificate_key /etc/ssl/semel/mtls.key;", "ssl_certificate_key {folder}/localhost.key;"),
+)
+
+
+def certified(subject: str, by: Certified | None = None, **about: Any) -> Certified:
+    """A certificate that is good today."""
+    today = datetime.now(UTC)
+    return make(subject, by, **{"start": today - timedelta(days=1), "end": today + timedelta(days=30), **about})
+
+
+@dataclass
+class Client:
+    """An agency's client as it is registered, with what only the agency has."""
+
+    client_id: str
+    members: dict[str, Any]
+    key: Key = field(default_factory=Key)
+    secret: str = ""
+    certificate: Certified | None = None
+
+    @property
+    def use(self) -> str:
+        return f"peers.{self.client_id}"
+
+    def declare(self, config: Path) -> None:
+        """Write the client's file, and that of the use it asks under."""
+        members = {"client_id": self.client_id, "client_name": self.client_id, "redirect_uris": [CALLBACK]}
+        members |= {"scope": f"openid use:{self.use}", **self.members}
+        method = members.get("token_endpoint_auth_method", "private_key_jwt")
+        if method == "private_key_jwt":
+            members["jwks"] = {"keys": [self.key.jwk]}
+        if method == "self_signed_tls_client_auth" and self.certificate is not None:
+            members["jwks"] = {"keys": [self.certificate.jwk]}
+        if self.secret:
+            members["client_secret_hash"] = secret.kept(self.secret)
+        text = "".join(f"{json.dumps(name)} = {toml(value)}\n" for name, value in members.items())
+        (config / "clients" / f"{self.client_id}.toml").write_text(text, "utf-8")
+        use = (config / "uses" / f"{USE}.toml").read_text("utf-8")
+        use = use.replace(f'id = "{USE}"', f'id = "{self.use}"', 1).replace(
+            'client_id = "norr-childcare"', f'client_id = "{self.client_id}"', 1
+        )
+        (config / "uses" / f"{self.use}.toml").write_text(use, "utf-8")
+        assert tomllib.loads(use)["client_id"] == self.client_id
+
+
+def toml(value: Any) -> str:
+    """A value as TOML has it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(name)} = {toml(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(toml(one) for one in value) + "]"
+    return json.dumps(value)
+
+
+class Person(Browser):
+    """A citizen's browser, which stops at the door of an agency that is a test."""
+
+    def __init__(self, context: ssl.SSLContext, known: dict[str, Any], codes: Secrets) -> None:
+        self.http = httpx2.Client(verify=context, follow_redirects=False, timeout=30, trust_env=False)
+        self.known, self.codes = known, codes
+
+    def _page(self, answer: httpx2.Response) -> Page:  # type: ignore[override]  # follows redirects one by one
+        for _ in range(20):
+            if not answer.is_redirect:
+                return super()._page(answer)
+            target = str(answer.next_request.url if answer.next_request else "")
+            if target.startswith(CALLBACK):
+                return Page(target, answer.status_code, super()._page(answer).content)
+            answer = self.http.get(target)
+        raise AssertionError("redirects without end")
+
+    def sign_in(self, page: Page) -> Page:
+        """Sign in with password and code where that is asked for."""
+        if page.has("sign-in"):
+            told = {"username": self.known["username"], "password": self.known["password"]}
+            page = self.submit(page, "sign-in", "sign-in", **told)
+        if page.has("one-time-code"):
+            page = self.submit(page, "one-time-code", "continue", code=self.codes.code())
+        return page
+
+    def shares(self, url: str) -> Page:
+        """Follow an agency's link, sign in, share, continue; where the browser ends."""
+        page = self.sign_in(self.open(url))
+        assert page.has("consent"), f"no consent page but: {page.heading}"
+        page = self.submit(page, "consent", "share")
+        return self.submit(page, "done", "continue")
+
+
+@dataclass
+class Service:
+    """What runs, and where."""
+
+    folder: Path
+    plan: demo.Plan
+    front: int
+    mtls: int
+    ca: Certified
+    clients: dict[str, Client]
+    people: list[dict[str, Any]]
+
+    @property
+    def issuer(self) -> str:
+        return f"https://localhost:{self.front}"
+
+    @property
+    def mtls_origin(self) -> str:
+        return f"https://localhost:{self.mtls}"
+
+    @property
+    def ca_file(self) -> str:
+        return str(self.folder / "ca.pem")
+
+    def environment(self) -> dict[str, str]:
+        return self.plan.environment() | {
+            "SEMEL_ISSUER": self.issuer,
+            "SEMEL_DATABASE_URL": "",
+            "SEMEL_TRUSTED_PROXIES": "127.0.0.1",
+            "SEMEL_MTLS_ORIGIN": self.mtls_origin,
+            "SEMEL_CLIENT_CA_FILE": self.ca_file,
+            "SEMEL_CHECKPOINT_SECONDS": "0.2",
+        }
+
+    def tls(self, certificate: Certified | None = None) -> ssl.SSLContext:
+        """How a program of an agency connects: it trusts the test's authority, and may have a certificate."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if certificate is not None:
+            context.load_cert_chain(*certificate.write(self.folder, "client"))
+        return context
+
+    def http(self, certificate: Certified | None = None) -> httpx2.Client:
+        return httpx2.Client(verify=self.tls(certificate), timeout=30, trust_env=False)
+
+    @cached_property
+    def metadata(self) -> dict[str, Any]:
+        with self.http() as http:
+            return dict(http.get(f"{self.issuer}/.well-known/openid-configuration").raise_for_status().json())
+
+    def person(self) -> Person:
+        """Somebody about whom everything is known, whom no other test has used."""
+        known = self.people.pop()
+        return Person(self.tls(), known, Secrets(known["totp_secret"], time.time))
+
+
+def proxy_configuration(service: Service) -> str:
+    """The shipped configuration with an operator's lines changed, each exactly where it stands."""
+    text, at = (CHECKOUT / "deploy" / "nginx.conf").read_text("utf-8"), 0
+    ports = {"broker": service.plan.port, "front": service.front, "mtls": service.mtls, "folder": service.folder}
+    for shipped, ours in YOURS:
+        at = text.index(shipped + " # yours", at)
+        written = ours.format(**ports)
+        text = text[:at] + written + text[at + len(shipped) :]
+        at += len(written)
+    return text
+
+
+def run_proxy(service: Service, stack: ExitStack) -> None:
+    """Start nginx with nothing of its own but where its files are."""
+    folder = service.folder / "nginx"
+    folder.mkdir()
+    (folder / "semel.conf").write_text(proxy_configuration(service), "utf-8")
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in kinds)
+    user = "user root;\n" if os.getuid() == 0 else ""
+    main = f"{user}daemon off;\npid {folder}/pid;\nerror_log stderr warn;\nworker_processes 1;\nevents {{}}\n"
+    (folder / "main.conf").write_text(f"{main}http {{\naccess_log off;\n{temporary}include {folder}/semel.conf;\n}}\n")
+    program(stack, ["nginx", "-p", str(folder), "-c", str(folder / "main.conf")], service.folder / "nginx.log")
+
+
+def program(stack: ExitStack, command: list[str], log: Path, env: dict[str, str] | None = None) -> None:
+    """Start a program that ends with the test."""
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=errors,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - a test has no threads
+        )
+    stack.callback(process.wait, 20)
+    stack.callback(process.terminate)
+
+
+def wait(http: httpx2.Client, url: str, logs: Path) -> None:
+    """Return when an address answers 200."""
+    until = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            if http.get(url).status_code == 200:
+                return
+        except httpx2.TransportError:
+            pass
+        told = "".join(path.read_text()[-2000:] for path in logs.glob("*.log"))
+        assert time.monotonic() < until, f"{url} does not answer: {told}"
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(folder: Path, clients: dict[str, Client]) -> Iterator[Service]:
+    """A broker with these clients, some neighbours and the sample registers, behind the proxy."""
+    ca = certified("CN=Test authority", ca=True)
+    ports = free_ports(7)
+    service = Service(folder, demo.Plan(ports, folder / "data"), ports + 4, ports + 5, ca, clients, [])
+    (folder / "ca.pem").write_bytes(ca.pem)
+    names = (x509.DNSName("localhost"),)
+    certified("CN=localhost", ca, names=names, use=ExtendedKeyUsageOID.SERVER_AUTH).write(folder, "localhost")
+    declared = folder / "declared"
+    shutil.copytree(CHECKOUT / "openid-config", declared)
+    (declared / "personas.toml").write_text(neighbours(PEOPLE), "utf-8")
+    for client in clients.values():
+        client.declare(declared)
+    service.plan.data.mkdir(mode=0o700)
+    demo.fill_config(declared, service.plan.data / "config", service.plan.placeholders())
+    service.people[:] = demo.describe(service.plan)["personas"]
+    with ExitStack() as stack:
+        env, log = service.environment(), folder / "broker.log"
+        programs = demo.commands(service.plan)
+        program(stack, programs["registers"], folder / "registers.log", env)
+        with log.open("ab") as errors:
+            subprocess.run(
+                [sys.executable, "-m", "broker.cli", "init"],
+                check=True,
+                env=env,
+                stderr=errors,
+                stdout=errors,
+                cwd=CHECKOUT,
+            )
+        with httpx2.Client(trust_env=False) as http:
+            wait(http, f"{service.plan.tax}/healthz", folder)  # the broker reads a secret that it makes
+        program(stack, programs["broker"], log, env)
+        run_proxy(service, stack)
+        with service.http() as http:
+            wait(http, f"{service.issuer}/healthz", folder)
+        yield service
