@@ -30,6 +30,7 @@ from broker.errors import Speaks
 from broker.evidence import registers
 from broker.notices.delivery import Courier
 from broker.notices.outbox import Outbox
+from broker.notices.security_events import Signals
 from broker.pages import render
 from broker.publisher import Publisher
 from broker.routes import ROUTES, Route
@@ -59,6 +60,8 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         signing = SigningKeys.load(tx, roots.ring("signing"))
     egress = Egress(settings.egress_allow, settings.egress_ca_file)
     known = catalogue.load(settings.config_dir)
+    signals = Signals(settings.issuer, roots.ring("signals"))
+    from_server = database.dialect == "postgresql" and now is clock
     parts = needs.Parts(
         issuer=settings.issuer,
         mode=settings.mode,
@@ -66,7 +69,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         durations=settings.durations,
         trusted_proxies=settings.trusted_proxies,
         database=database,
-        committer=Committer(database, clock=None if database.dialect == "postgresql" and now is clock else now),
+        committer=Committer(database, clock=None if from_server else now, applied=signals.applied),
         roots=roots,
         signing=signing,
         vault=Vault(settings.person_keys),
@@ -83,6 +86,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         credentials=credential_type.load(settings.config_dir),
         egress=egress,
         outbox=Outbox(roots.ring("outbox")),
+        signals=signals,
         data_dir=settings.data_dir,
         ledger_dir=settings.ledger_dir,
         clock=now,
@@ -111,7 +115,7 @@ def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         ring, longest = wired.roots.ring("signing"), max((c.lifetime for c in wired.credentials.values()), default=0)
         tasks = [
-            asyncio.create_task(cleanup.run(wired.database, wired.vault, now)),
+            asyncio.create_task(cleanup.run(wired.database, wired.vault, wired.signals, now)),
             asyncio.create_task(signing_keys.watch(wired.signing, wired.database, ring)),
             asyncio.create_task(signing_keys.keep(wired.database, ring, settings.key_schedule(longest), now)),
             asyncio.create_task(_courier(wired).run()),

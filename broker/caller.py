@@ -88,8 +88,8 @@ def bound_to(request: Request, who: AuthenticatedClient | None, now: int) -> str
     return shown.thumbprint
 
 
-def token(request: Request, path: str, now: int) -> Presented:
-    """Verify the access token of a request to a resource, with whatever it is bound to; raises `Wire` (401)."""
+def token(request: Request, path: str, now: int, *, own: bool = False) -> Presented:
+    """Verify the access token of a request to a resource, with whatever it is bound to; raises `Wire` (401). `own` as `presented.verify`."""
     wired = needs.parts(request)
     return presented.verify(
         request.headers.getlist("authorization"),
@@ -101,4 +101,5 @@ def token(request: Request, path: str, now: int) -> Presented:
         issuer=wired.issuer,
         now=now,
         certificate=certificate(request),
+        own=own,
     )

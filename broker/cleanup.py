@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Table, delete, select, text, tuple_
 
 from broker import tables, telemetry, throttle
 from broker.database import Database, Tx
-from broker.notices import outbox
+from broker.notices import outbox, security_events
+from broker.notices.security_events import Signals
 from broker.sign_in import session
 from consent import ledger
 from keys.vault import Vault
@@ -45,6 +46,7 @@ def sweep(tx: Tx, now: int) -> None:
     throttle.sweep(tx, now)
     session.sweep(tx, now)
     outbox.sweep(tx, now)
+    security_events.sweep(tx, now)
     nonce.sweep(tx, now=now)
     offer.sweep(tx, now=now)
     ledger.sweep(tx, now)
@@ -62,13 +64,16 @@ def _forget(tx: Tx, table: Table, expired: ColumnElement[bool]) -> None:
     tx.execute(delete(table).where(tuple_(*key).in_(select(*key).where(expired).limit(ROWS))))
 
 
-async def run(database: Database, vault: Vault, clock: Callable[[], int], every: float = EVERY) -> None:
-    """Sweep every so many seconds until cancelled; a failure is logged and tried again."""
+async def run(
+    database: Database, vault: Vault, signals: Signals, clock: Callable[[], int], every: float = EVERY
+) -> None:
+    """Sweep every so many seconds until cancelled, and tell agencies what ended by itself; a failure is logged and tried again."""
     while True:
         await asyncio.sleep(every)
         try:
             with database.write() as tx:
                 sweep(tx, clock())
+                signals.expire(tx, clock())
             vault.sweep(clock())
         except Exception as problem:  # noqa: BLE001 - forgetting goes on; the log says what broke
             telemetry.failure("cleanup", problem)

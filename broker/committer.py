@@ -67,6 +67,7 @@ class Committer:
 
     On SQLite a batch runs on the event loop, where every other writing block runs too; on PostgreSQL in one thread with its
     own connection. `clock` gives microseconds since 1970 and is read after the lock; None reads the database server's own.
+    `applied` is called with each entry once it is applied, in the same transaction.
     """
 
     def __init__(
@@ -76,9 +77,11 @@ class Committer:
         clock: Callable[[], int] | None,
         log_id: int = ledger.LOG_ID,
         apply: Apply = permission.apply,
+        applied: Apply | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._database, self._clock, self._log_id, self._apply, self._sleep = database, clock, log_id, apply, sleep
+        self._applied = applied
         self._waiting: deque[_Waiter] = deque()
         self._closed = False
         self._drain_due = False
@@ -177,6 +180,8 @@ class Committer:
         appended = tuple(batch.add(entries))
         for entry in appended:
             self._apply(tx, entry)
+            if self._applied is not None:
+                self._applied(tx, entry)
         return Committed(result, appended)
 
     def _now(self, tx: Tx, last: int) -> int:

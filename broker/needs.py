@@ -22,6 +22,7 @@ from broker.egress import Egress
 from broker.errors import Wire
 from broker.evidence.registers import Registers
 from broker.notices.outbox import Outbox
+from broker.notices.security_events import Signals
 from broker.sign_in import session as sessions
 from broker.signing_keys import SigningKeys
 from consent.catalogue import Catalogue
@@ -51,6 +52,7 @@ class Durations:
     session: int = 43_200
     offer: int = 600
     preview_cut: float = 8.0
+    long_poll: float = 20.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Parts:
     credentials: Mapping[str, CredentialType]
     egress: Egress
     outbox: Outbox
+    signals: Signals
     data_dir: Path
     ledger_dir: Path
     clock: Callable[[], int]

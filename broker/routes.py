@@ -25,10 +25,14 @@ from broker.endpoints import (
     ledger,
     nonce,
     par,
+    poll,
     prefill,
     registration,
     revocation,
     sandbox,
+    ssf_configuration,
+    stream_control,
+    streams,
     token,
     userinfo,
 )
@@ -88,6 +92,21 @@ ROUTES: list[Route] = [
     Route("GET",  "/userinfo",                                 userinfo.gather,         userinfo.act,         "write", "OpenID Connect Core §5.3", "resource"),
     Route("POST", "/userinfo",                                 userinfo.gather,         userinfo.act,         "write", "OpenID Connect Core §5.3", "resource"),
     Route("GET",  "/prefill",                                  prefill.gather,          prefill.act,          "entry", "house", "resource"),
+
+    # Security events for agencies
+    Route("GET",  ssf_configuration.PATH,                      ssf_configuration.gather, ssf_configuration.act, "none", "OpenID Shared Signals Framework 1.0 §7", "public"),
+    Route("GET",  ssf_configuration.EVENT,                     ssf_configuration.gather_schema, ssf_configuration.act, "none", "house", "public"),
+    Route("GET",  streams.PATH,                                streams.gather_read,     streams.act_read,     "write", "OpenID Shared Signals Framework 1.0 §8.1.1", "resource"),
+    Route("POST", streams.PATH,                                streams.gather_create,   streams.act_create,   "write", "OpenID Shared Signals Framework 1.0 §8.1.1", "resource"),
+    Route("PATCH", streams.PATH,                               streams.gather_change,   streams.act_update,   "write", "OpenID Shared Signals Framework 1.0 §8.1.1", "resource"),
+    Route("PUT",  streams.PATH,                                streams.gather_change,   streams.act_replace,  "write", "OpenID Shared Signals Framework 1.0 §8.1.1", "resource"),
+    Route("DELETE", streams.PATH,                              streams.gather_delete,   streams.act_delete,   "write", "OpenID Shared Signals Framework 1.0 §8.1.1", "resource"),
+    Route("GET",  stream_control.STATUS,                       stream_control.gather_status, stream_control.act_status, "write", "OpenID Shared Signals Framework 1.0 §8.1.2", "resource"),
+    Route("POST", stream_control.STATUS,                       stream_control.gather_set_status, stream_control.act_set_status, "write", "OpenID Shared Signals Framework 1.0 §8.1.2", "resource"),
+    Route("POST", stream_control.ADD,                          stream_control.gather_add, stream_control.act_add, "write", "OpenID Shared Signals Framework 1.0 §8.1.3", "resource"),
+    Route("POST", stream_control.REMOVE,                       stream_control.gather_remove, stream_control.act_remove, "write", "OpenID Shared Signals Framework 1.0 §8.1.3", "resource"),
+    Route("POST", stream_control.VERIFY,                       stream_control.gather_verify, stream_control.act_verify, "write", "OpenID Shared Signals Framework 1.0 §8.1.4", "resource"),
+    Route("POST", poll.PATH,                                   poll.gather,             poll.act,             "none",  "RFC 8936", "resource"),
 
     # Wallets
     Route("GET",  "/offers/{id}",                              credential_offer.gather, credential_offer.act, "read",  "OpenID4VCI 1.0 §4.1.3", "public"),

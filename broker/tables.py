@@ -216,3 +216,53 @@ outbox = Table(
 
 Index("outbox_due", outbox.c.state, outbox.c.due)
 Index("outbox_order", outbox.c.client_id, outbox.c.position)
+
+
+event_stream = Table(
+    "event_stream",
+    metadata,
+    Column("stream_id", Text, primary_key=True),
+    Column("client_id", Text, nullable=False, unique=True),
+    Column("alg", Text, nullable=False),
+    Column("requested", Text),  # canonical JSON; NULL is everything
+    Column("method", Text, nullable=False),
+    Column("endpoint", Text),  # where tokens are pushed to
+    Column("authorization", LargeBinary),  # the header that goes with them, sealed
+    Column("description", Text),
+    Column("status", Text, nullable=False),  # enabled, paused, disabled
+    Column("reason", Text),
+    Column("created", Integer64, nullable=False),
+    Column("verified", Integer64),
+    sqlite_strict=True,
+)
+
+security_event = Table(
+    "security_event",
+    metadata,
+    Column("jti", Text, primary_key=True),
+    Column("stream_id", Text, nullable=False),
+    Column("raised", Integer64, nullable=False),  # whole seconds: a moment to the microsecond would join rows
+    Column("box", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+
+Index("security_event_stream", security_event.c.stream_id, security_event.c.raised)
+
+removed_subject = Table(
+    "removed_subject",
+    metadata,
+    Column("stream_id", Text, nullable=False),
+    Column("subject", LargeBinary, nullable=False),  # a keyed code
+    PrimaryKeyConstraint("stream_id", "subject"),
+    sqlite_strict=True,
+)
+
+grant_subject = Table(
+    "grant_subject",
+    metadata,
+    Column("permission_id", Text, primary_key=True),
+    Column("client_id", Text, nullable=False),
+    Column("box", LargeBinary, nullable=False),  # the subject that client knows, sealed
+    Column("due", Integer64, index=True),
+    sqlite_strict=True,
+)

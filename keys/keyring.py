@@ -16,7 +16,9 @@ from keys import base64url, jwk, sealing
 from keys.algorithms import Alg, KeyPair
 from keys.errors import Malformed, Mismatch, NoSuchKey, SealBroken, UnknownRoot
 
-Use = Literal["signing", "ledger", "totp", "cookie", "dpop-nonce", "c-nonce", "pepper", "form", "token", "outbox"]
+Use = Literal[
+    "signing", "ledger", "totp", "cookie", "dpop-nonce", "c-nonce", "pepper", "form", "token", "outbox", "signals"
+]  # fmt: skip
 Purpose = Literal["token", "ledger", "credential"]
 Stage = Literal["upcoming", "signing", "retiring"]
 

@@ -242,6 +242,12 @@ class Agency:
         options: jwt.types.Options = {"verify_exp": timely, "verify_iat": timely}
         return dict(jwt.decode(id_token, key, ["ES256"], audience=self.client_id, issuer=self.issuer, options=options))
 
+    def own_token(self, scope: str = "ssf.manage") -> str:
+        """A token for the agency itself (RFC 6749 §4.4)."""
+        answer = self.post("/token", {"grant_type": "client_credentials", "scope": scope})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
     def data(self, token: str, **headers: str) -> httpx2.Response:
         """Call `/prefill`; a data answer carries a receipt that proves itself."""
         answer = self.call("GET", "/prefill", token=token, headers=headers)
@@ -268,6 +274,8 @@ class Agency:
         form: dict[str, str] | None = None,
         token: str | None = None,
         headers: dict[str, str] | None = None,
+        params: dict[str, str] | None = None,
+        json: Any = None,
     ) -> httpx2.Response:
         """One signed call; again once when the server asks for its nonce (RFC 9449 §8, §9)."""
         for _ in range(2):
@@ -280,7 +288,7 @@ class Agency:
                 if form is None
                 else {**form, "client_assertion_type": ASSERTION, "client_assertion": self.assertion()}
             )
-            answer = self.http.request(method, self.issuer + path, data=data, headers=sent)
+            answer = self.http.request(method, self.issuer + path, data=data, headers=sent, params=params, json=json)
             self.nonce = answer.headers.get("dpop-nonce", self.nonce)
             if "use_dpop_nonce" not in answer.text + answer.headers.get("www-authenticate", ""):
                 break

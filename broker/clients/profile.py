@@ -23,6 +23,7 @@ CERTIFIED = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})
 SECRETS = frozenset({"client_secret_basic", "client_secret_post"})
 STRONG = frozenset({"ES256", "PS256", "EdDSA", "Ed25519"})
 SIGN_IN_ONLY = frozenset({"openid", "offline_access"})  # scope words that release nothing but `sub`
+SIGNALS = ("ssf.manage", "ssf.read")  # scope words for hearing of what happened to one's own permissions
 
 #: What RFC 7591 §2 leaves open, by profile; the specification's own defaults are those of `baseline`.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -127,7 +128,7 @@ def _web_over_tls(client: ClientMetadata) -> bool:
 
 
 def _signs_in_only(client: ClientMetadata) -> bool:
-    return set(client.scope.split()) <= SIGN_IN_ONLY
+    return set(client.scope.split()) <= SIGN_IN_ONLY.union(SIGNALS)
 
 
 B, F, H = "baseline", "fapi2", "haip"

@@ -19,6 +19,7 @@ from broker.authorization import pkce, prompt, request_object, response
 from broker.clients import authentication
 from broker.clients.mutual_tls import MutualTls
 from broker.endpoints import details_schema, introspection, jwks, par, registration, revocation, token, userinfo
+from broker.notices import streams
 from broker.tokens import access_token
 from consent import intended_use
 from consent.intended_use import Uses
@@ -74,7 +75,7 @@ def _plain(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "jwks_uri": issuer + jwks.PATH,
         "prefill_endpoint": issuer + PREFILL,
         "ledger_checkpoint_uri": issuer + CHECKPOINT,
-        "scopes_supported": list(scopes),
+        "scopes_supported": [*scopes, *streams.SCOPES],
         "response_types_supported": ["code"],
         "response_modes_supported": list(response.MODES),
         "grant_types_supported": list(token.GRANTS),

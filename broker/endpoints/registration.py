@@ -21,6 +21,7 @@ from broker.clients.registration import Policy
 from broker.database import Tx
 from broker.endpoints import token
 from broker.errors import Wire
+from broker.notices import streams
 from keys import canonical, opaque
 from keys import errors as keys_errors
 
@@ -122,6 +123,9 @@ def act_remove(tx: Tx, facts: Facts, _now: int) -> Raw | Refusal:
     """Delete the client; whatever it holds opens nothing from now on (RFC 7592 §2.3)."""
     if not registered.remove(tx, facts.client.client_id, facts.token):
         return UNAUTHORIZED
+    own = streams.of_client(tx, facts.client.client_id)
+    if own is not None:
+        streams.remove(tx, own)
     return Raw(b"", JSON, status=204, headers=NO_STORE)
 
 
@@ -138,7 +142,7 @@ async def _checked(
         raise Wire("invalid_software_statement", "a software statement is needed here")
     uses = {f"use:{use.id}" for use in wired.uses.current.values() if use.client_id == ours["client_id"]}
     grants = frozenset(name for name, grant in token.GRANTS.items() if not grant.anonymous)
-    scopes = SIGN_IN | wired.uses.words.keys() | uses
+    scopes = SIGN_IN | set(streams.SCOPES) | wired.uses.words.keys() | uses
     policy = Policy(profile, wired.mode, grants, scopes, authentication.methods(wired.registry))
     client, made = registration.build(given, policy, **ours)
     await sector.check(client, wired.egress)

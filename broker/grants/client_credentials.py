@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.authorization import resource
+from broker.clients import profile
 from broker.clients.registry import Client
 from broker.database import Tx
 from broker.errors import Wire
@@ -60,11 +61,13 @@ def act(_tx: Tx, facts: Facts, _now: int) -> dict[str, Any]:
     return facts.body
 
 
+def _about_people(word: str, uses: Uses) -> bool:
+    return word in ABOUT_PEOPLE or data_request.spells(word, uses)
+
+
 def _scope(client: Client, asked: str | None, uses: Uses) -> tuple[str, ...]:
     """The words asked for, or all registered ones; none of them may speak of a person (RFC 6749 §3.3)."""
-    allowed = [
-        word for word in client.scope.split() if word not in ABOUT_PEOPLE and not data_request.spells(word, uses)
-    ]
+    allowed = [word for word in client.scope.split() if word in profile.SIGNALS or not _about_people(word, uses)]
     if asked is None:
         return tuple(dict.fromkeys(allowed))
     wanted = tuple(dict.fromkeys(asked.split(" ")))

@@ -24,7 +24,8 @@ class AccessToken:
     """What a token says. `grant_id` is the permission it acts under, `family` all tokens that came of one code.
 
     `cnf` is what it is bound to (RFC 7800 §3.1): a DPoP key, a client certificate, both, or nothing for one that whoever
-    holds it may use; `narrowed`: it was asked for without the scope of its data, and opens none.
+    holds it may use; `narrowed`: it was asked for without the scope of its data, and opens none. A client's token for
+    itself (`verify` with `own`) names no permission, no family, no `acr`.
     """
 
     subject: str
@@ -137,12 +138,17 @@ def _sign(keyring: Keyring, whom: Whom, further: Mapping[str, Any], jti: str, *,
     return jws.sign(keyring.signer(purpose="token", alg=ALG), claims, typ="at+jwt")
 
 
-def verify(text: str, keyring: Keyring, *, issuer: str, now: int) -> AccessToken:
-    """Return what a token says when it is ours and in time; raises `Wire` `invalid_token` (401, RFC 6750 §3.1)."""
+def verify(text: str, keyring: Keyring, *, issuer: str, now: int, own: bool = False) -> AccessToken:
+    """Return what a token says when it is ours and in time; raises `Wire` `invalid_token` (401, RFC 6750 §3.1).
+
+    `own`: one that a client got for itself (RFC 6749 §4.4), and none about a person.
+    """
     try:
         claims = jws.verify(
             jws.ACCESS_TOKEN, text, keys=keyring.verification_keys("token"), issuer=issuer, audience=issuer, now=now
         )
+        if own:
+            return _own(claims)
         return AccessToken(
             subject=claims["sub"],
             client_id=claims["client_id"],
@@ -165,6 +171,23 @@ def _binding(claims: Claims) -> Mapping[str, str]:
     if not cnf.keys() <= BINDINGS or ("cnf" in claims and not cnf):
         raise TypeError("bound in a way that is not known here")
     return MappingProxyType(cnf)
+
+
+def _own(claims: Claims) -> AccessToken:
+    """What a token says that names nobody but its client; `KeyError` for another."""
+    if claims["sub"] != claims["client_id"] or not claims.keys().isdisjoint({"grant_id", "family", "ref"}):
+        raise KeyError
+    return AccessToken(
+        subject=claims["sub"],
+        client_id=claims["client_id"],
+        scope=tuple(claims.get("scope", "").split()),
+        acr="",
+        cnf=_binding(claims),
+        grant_id="",
+        family="",
+        expires=int(claims["exp"]) * SECOND,
+        jti=claims["jti"],
+    )
 
 
 def issued(text: str, keyring: Keyring, *, issuer: str, now: int) -> Claims | None:

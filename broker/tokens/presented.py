@@ -44,11 +44,12 @@ def verify(
     issuer: str,
     now: int,
     certificate: Certificate | None = None,
+    own: bool = False,
 ) -> Presented:
     """Check the `Authorization` and `DPoP` headers of a request to a resource; raises `Wire` (401).
 
     `url` is issuer and path, or all addresses of the resource; `certificate` the one shown in the TLS handshake. A bound token sent as Bearer is refused (RFC 9449 §7.1: no downgrade), and an unbound one
-    sent with a proof; the scheme's case is free.
+    sent with a proof; the scheme's case is free. `own`: the token of a client that acts for itself, and no other.
     """
     if len(authorization) != 1:
         raise Wire("invalid_token", "exactly one Authorization header is needed", status=401)
@@ -57,7 +58,7 @@ def verify(
         raise Wire("invalid_token", "the access token must be sent with the DPoP scheme", status=401)
     if not 1 <= len(text) <= MAX_TOKEN or not text.isascii():
         raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
-    token = access_token.verify(text, keyring, issuer=issuer, now=now)
+    token = access_token.verify(text, keyring, issuer=issuer, now=now, own=own)
     if scheme.lower() != token.scheme.lower():
         raise Wire("invalid_token", f"the access token must be sent with the {token.scheme} scheme", status=401)
     if token.x5t is not None:

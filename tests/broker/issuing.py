@@ -30,6 +30,7 @@ from broker.egress import Egress
 from broker.evidence.registers import Registers
 from broker.evidence.source import Evidence, Found, Phase, SourceUnavailable, Subject
 from broker.notices.outbox import Outbox
+from broker.notices.security_events import Signals
 from broker.pages import render
 from broker.people import people
 from broker.people.people import Enrolment, Profile
@@ -215,6 +216,7 @@ def _parts(database: Database, folder: Path, register: Register, clock: Any) -> 
         return SigningKey.of(algorithms.generate("ES256"), purpose=purpose, stage="signing")
 
     (folder / "person-keys").mkdir(mode=0o700)
+    roots = RootKeyring.generate()
     members: dict[str, Any] = {
         "issuer": ISSUER,
         "mode": "sandbox",
@@ -223,7 +225,8 @@ def _parts(database: Database, folder: Path, register: Register, clock: Any) -> 
         "trusted_proxies": (),
         "database": database,
         "committer": Committer(database, clock=clock),
-        "roots": RootKeyring.generate(),
+        "roots": roots,
+        "signals": Signals(ISSUER, roots.ring("signals")),
         "signing": SigningKeys(Keyring((key("token"), key("credential")))),
         "vault": Vault(folder / "person-keys"),
         "registry": Registry([], KeySets(Egress())),

@@ -71,7 +71,8 @@ TAX = {"income.taxable_band": "B2", "contact.iban": "XN0855667788990012"}
 CLIENT = """client_id = "{id}"
 client_name = "{id}"
 redirect_uris = ["https://{id}.example/callback"]
-scope = "openid use:{use}"
+grant_types = ["authorization_code", "client_credentials"]
+scope = "openid use:{use} ssf.manage ssf.read"
 
 [[jwks.keys]]
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import uuid6
@@ -20,6 +20,7 @@ from broker.pages.citizen import visit as visits
 from broker.pages.citizen.consent import DAY, SECOND
 from broker.pages.citizen.visit import Visit
 from broker.people import activity
+from broker.sign_in import subject
 from consent import decision, ledger_entry, notice, permission
 from consent.decision import Shared
 from consent.errors import NotAsked
@@ -35,6 +36,7 @@ class Decided:
     shared: Shared | None
     days: int | None
     changed: bool
+    subject: str = field(default="", repr=False)
 
 
 async def gather(request: Request) -> Decided | Answer:
@@ -60,7 +62,17 @@ async def gather(request: Request) -> Decided | Answer:
         shared = decision.share(visit.journey.request.data, set(form.all("item")), statuses)
     except NotAsked as problem:
         raise Wire("invalid_request", "an item was not offered") from problem
-    return Decided(facts, share=True, shared=shared, days=_days(visit, form.get("duration")), changed=not same)
+    days = _days(visit, form.get("duration"))
+    return Decided(facts, share=True, shared=shared, days=days, changed=not same, subject=_subject(visit))
+
+
+def _subject(visit: Visit) -> str:
+    """Name the person as the agency will know them."""
+    client = visit.wired.registry.get(visit.use.client_id)
+    if client is None:
+        raise Wire("invalid_client", "the client is not registered any more")
+    with visit.wired.database.read() as tx:
+        return subject.pairwise(visit.wired.vault.person(tx, visit.session.person_id).pairwise, client.pairwise_sector)
 
 
 def _days(visit: Visit, chosen: str | None) -> int | None:
@@ -100,7 +112,9 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
     notice.keep(tx, facts.screen.notice)
     preview.keep(tx, facts.screen.held, facts.shared.kept)
     preview.reseal(tx, visit.wired.vault, facts.screen.held, visit.journey.code_public, expires=opens)
-    entry = _given(tx, facts, permission_id, now, now + facts.days * DAY if facts.days is not None else opens)
+    ends = now + facts.days * DAY if facts.days is not None else opens
+    entry = _given(tx, facts, permission_id, now, ends)
+    visit.wired.signals.remember(tx, permission_id, visit.use.client_id, facts.subject, ends)
     if visit.use.direct_return:
         shared = replace(visit, journey=replace(visit.journey, state="shared", permission_id=permission_id))
         return screen.to_agency(tx, shared, now), [entry]

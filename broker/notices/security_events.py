@@ -1,0 +1,159 @@
+"""Security events: raised in the act that causes them, kept sealed until their receiver has them (RFC 8417; SSF 1.0 §8).
+
+An event is a row of the same transaction as its cause. It is signed when it is handed out, so that no key is needed
+where it is raised, and its token is as young as its delivery.
+
+No row leads from a person to an agency: whoever shares leaves, beside the permission, the subject that agency knows them
+by, sealed; whatever ends the permission later needs nobody's key to say so. Times are whole seconds.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select
+
+from broker import telemetry
+from broker.database import Tx
+from broker.notices import event_types, streams
+from broker.notices.event_types import Event
+from broker.notices.streams import Stream
+from broker.tables import event_stream, grant_subject, security_event
+from consent import permission
+from consent.ledger import Appended
+from keys import canonical, jws
+from keys.errors import KeysError
+from keys.keyring import Keyring, SealingRing
+
+SECOND = 1_000_000  # microseconds
+DAY = 86_400 * SECOND
+KEPT = 30 * DAY  # an event nobody fetched
+MOST = 10_000  # events kept for a stream; the oldest go
+ROWS = 1000  # of one sweep
+MANY = 200  # permissions asked about at once
+
+
+@dataclass(frozen=True)
+class Held:
+    """An event that waits in a stream."""
+
+    jti: str
+    event: Event = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Raises events. `ring` is the root keyring's for the use `signals`."""
+
+    issuer: str
+    ring: SealingRing = field(repr=False)
+
+    def remember(self, tx: Tx, permission_id: str, client_id: str, subject: str, ends: int | None) -> None:
+        """Keep by which subject a client knows the person behind a permission, until that ends.
+
+        In the act that gives it; `ends` in microseconds, None for one without an end of its own.
+        """
+        box = self.ring.seal(subject.encode(), _of_grant(permission_id))
+        due = None if ends is None else _seconds(ends + SECOND)
+        tx.execute(insert(grant_subject).values(permission_id=permission_id, client_id=client_id, box=box, due=due))
+
+    def applied(self, tx: Tx, entry: Appended) -> None:
+        """Raise what an entry of the ledger ends, in the transaction that enters it.
+
+        A signal never stops what it tells of: what cannot be opened is left out, and the log says so.
+        """
+        if entry.type == "permission.given":
+            earlier = canonical.loads(entry.private).get("supersedes")
+            if earlier is not None:
+                self._ended(tx, earlier, "superseded", entry.ts)
+        elif entry.type in permission.ENDS and entry.permission is not None:
+            erase = canonical.loads(entry.body).get("erasure") == "asked"
+            self._ended(tx, entry.permission, permission.ENDS[entry.type], entry.ts, erase=erase)
+
+    def expire(self, tx: Tx, now: int) -> None:
+        """Raise what ended by itself since the last look; at most a thousand permissions. `now` in microseconds."""
+        row = grant_subject.c
+        due = select(row.permission_id, row.client_id, row.box).where(row.due <= now).order_by(row.due).limit(ROWS)
+        over = tx.execute(due.with_for_update(skip_locked=True)).all()
+        for start in range(0, len(over), MANY):
+            part = over[start : start + MANY]
+            ids = [one.permission_id for one in part]
+            tx.execute(delete(grant_subject).where(row.permission_id.in_(ids)))
+            known = permission.get_many(tx, ids)
+            for one in part:
+                given = known.get(one.permission_id)
+                if given is not None and given.standing(now) == "expired":
+                    self._tell(tx, one, "expired", given.valid_to or now)
+
+    def send(self, tx: Tx, stream: Stream, event: Event, now: int) -> None:
+        """Put an event into a stream; a disabled one takes none. `now` in microseconds."""
+        if stream.status == "disabled":
+            return
+        jti = secrets.token_urlsafe(32)
+        row = {"jti": jti, "stream_id": stream.stream_id, "raised": _seconds(now)}
+        tx.execute(insert(security_event).values(row | {"box": self.ring.seal(canonical.dumps(event), jti.encode())}))
+
+    def waiting(self, tx: Tx, stream: Stream, most: int, but: Collection[str] = ()) -> list[Held]:
+        """Read the oldest events of a stream, leaving out those in `but`; none of one that is not enabled."""
+        if stream.status != "enabled" or most <= 0:
+            return []
+        row = security_event.c
+        chosen = select(row.jti, row.box).where(row.stream_id == stream.stream_id, row.jti.not_in(but))
+        rows = tx.execute(chosen.order_by(row.raised, row.jti).limit(most))
+        return [Held(one.jti, canonical.loads(self.ring.open(one.box, one.jti.encode()))) for one in rows]
+
+    def token(self, keyring: Keyring, stream: Stream, held: Held, now: int) -> str:
+        """Sign an event for its stream's receiver (RFC 8417 §2.2, SSF 1.0 §4.1)."""
+        claims = {"iss": self.issuer, "aud": stream.client_id, "jti": held.jti, "iat": now // SECOND, **held.event}
+        return jws.sign(keyring.signer(purpose="token", alg=stream.alg), claims, typ=event_types.TYPE)
+
+    def _ended(self, tx: Tx, permission_id: str, reason: str, at: int, *, erase: bool = False) -> None:
+        row = grant_subject.c
+        gone = delete(grant_subject).where(row.permission_id == permission_id)
+        known = tx.execute(gone.returning(row.permission_id, row.client_id, row.box)).first()
+        if known is not None and reason != "exhausted":
+            self._tell(tx, known, reason, at, erase=erase)
+
+    def _tell(self, tx: Tx, known: Any, reason: str, at: int, *, erase: bool = False) -> None:
+        """Tell the client of a permission that it ended, if it wants to hear it."""
+        stream = streams.of_client(tx, known.client_id)
+        if stream is None or self.issuer + event_types.GRANT_ENDED not in stream.delivers(self.issuer):
+            return
+        try:
+            subject = self.ring.open(known.box, _of_grant(known.permission_id)).decode()
+        except KeysError as problem:
+            telemetry.failure("signal_lost", problem, client_id=known.client_id)
+            return
+        if not streams.leaves_out(tx, self.ring, stream, subject):
+            told = event_types.grant_ended(self.issuer, subject, known.permission_id, reason, at, erase=erase)
+            self.send(tx, stream, told, at)
+
+
+def forget(tx: Tx, stream: Stream, jtis: Collection[str]) -> None:
+    """Delete events their receiver has, or will not have (RFC 8936 §2.4)."""
+    row = security_event.c
+    tx.execute(delete(security_event).where(row.stream_id == stream.stream_id, row.jti.in_(jtis)))
+
+
+def sweep(tx: Tx, now: int) -> None:
+    """Delete what nobody fetched in time, what is too much, and what belongs to no stream any more."""
+    row = security_event.c
+    lost = row.stream_id.not_in(select(event_stream.c.stream_id))
+    old = select(row.jti).where((row.raised <= now - KEPT) | lost).limit(ROWS)
+    tx.execute(delete(security_event).where(row.jti.in_(old)))
+    full = select(row.stream_id).group_by(row.stream_id).having(func.count() > MOST)
+    for stream_id in tx.execute(full).scalars().all():
+        newest = select(row.jti).where(row.stream_id == stream_id).order_by(row.raised.desc(), row.jti.desc())
+        surplus = newest.offset(MOST).limit(ROWS)
+        tx.execute(delete(security_event).where(row.jti.in_(surplus)))
+
+
+def _seconds(moment: int) -> int:
+    return moment // SECOND * SECOND
+
+
+def _of_grant(permission_id: str) -> bytes:
+    return b"semel/grant-subject/v1\x00" + permission_id.encode()

@@ -1,0 +1,191 @@
+"""Polling: what is handed out, acknowledged, refused, waited for (RFC 8936 §2)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from broker.endpoints import poll
+from broker.tables import security_event
+from tests.broker import signals
+from tests.broker.signals import STATUS, STREAMS, VERIFICATION, VERIFY, Receiver
+from tests.broker.whole import Whole
+
+
+@pytest.fixture
+def agency(whole: Whole) -> Receiver:
+    """An agency with a stream; it waits no longer than a second."""
+    whole.give(durations=signals.SHORT)
+    made = signals.receiver(whole)
+    made.create()
+    return made
+
+
+def raises(whole: Whole, agency: Receiver, *states: str) -> None:
+    """Put verifications into the stream, a second apart."""
+    with whole.parts.database.write() as tx:
+        from broker.notices import event_types, streams
+
+        stream = streams.find(tx, agency.agency.client_id, agency.stream_id)
+        assert stream is not None
+        for n, state in enumerate(states):
+            event = event_types.verification(agency.stream_id, state)
+            whole.parts.signals.send(tx, stream, event, whole.clock() + n * 1_000_000)
+
+
+def states(agency: Receiver, sets: dict[str, str]) -> list[str]:
+    return [agency.reads(text, jti)["events"][VERIFICATION]["state"] for jti, text in sets.items()]
+
+
+def count(whole: Whole) -> int:
+    with whole.parts.database.read() as tx:
+        return int(tx.execute(select(func.count()).select_from(security_event)).scalar_one())
+
+
+def test_until_it_is_acknowledged(whole: Whole, agency: Receiver) -> None:
+    """§2.4: the same events come again, under the same ids; once acknowledged never more."""
+    raises(whole, agency, "a", "b")
+    first, again = agency.polls()["sets"], agency.polls()["sets"]
+    assert first.keys() == again.keys()
+    assert sorted(states(agency, first)) == ["a", "b"]
+    jti = next(jti for jti in first if states(agency, {jti: first[jti]}) == ["a"])
+    assert states(agency, agency.polls(ack=[jti])["sets"]) == ["b"]
+    assert count(whole) == 1
+
+
+def test_the_oldest_first_and_how_many(whole: Whole, agency: Receiver) -> None:
+    raises(whole, agency, *"abcde")
+    told = agency.polls(maxEvents=2)
+    assert (sorted(states(agency, told["sets"])), told["moreAvailable"]) == (["a", "b"], True)
+    told = agency.polls(maxEvents=3, ack=list(told["sets"]))
+    assert (sorted(states(agency, told["sets"])), "moreAvailable" in told) == (["c", "d", "e"], False)
+
+
+def test_no_event_is_wanted(whole: Whole, agency: Receiver) -> None:
+    """§2.2: maxEvents 0 acknowledges only, and does not wait."""
+    raises(whole, agency, "a")
+    assert agency.polls(maxEvents=0, returnImmediately=False) == {"sets": {}, "moreAvailable": True}
+    jti = next(iter(agency.polls()["sets"]))
+    assert agency.polls(maxEvents=0, returnImmediately=False, ack=[jti]) == {"sets": {}}
+    assert count(whole) == 0
+
+
+def test_no_more_than_a_hundred(whole: Whole, agency: Receiver) -> None:
+    raises(whole, agency, *map(str, range(poll.MOST + 1)))
+    told = agency.polls(maxEvents=10**9)
+    assert (len(told["sets"]), told["moreAvailable"]) == (poll.MOST, True)
+
+
+def test_what_cannot_be_used(whole: Whole, agency: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
+    """§2.4: an error settles an event; of what it says one known word is logged."""
+    raises(whole, agency, "a", "b")
+    first, second = agency.polls()["sets"]
+    told = agency.polls(
+        setErrs={first: {"err": "invalid_key", "description": "tell-tale"}, second: {"err": "tell-tale"}}
+    )
+    assert told == {"sets": {}}
+    logged = capsys.readouterr().err
+    assert '"reason": "invalid_key"' in logged
+    assert "tell-tale" not in logged
+
+
+def test_anothers_events_cannot_be_settled(whole: Whole, agency: Receiver) -> None:
+    other = signals.receiver(whole, "norr-planning")
+    other.create()
+    raises(whole, agency, "a")
+    (jti,) = agency.polls()["sets"]
+    other.polls(ack=[jti], setErrs={jti + "x": {"err": "invalid_key"}})
+    assert list(agency.polls()["sets"]) == [jti]
+
+
+def test_it_waits_and_says_that_there_is_nothing(agency: Receiver) -> None:
+    """§2.2: long polling is the default; it is bounded."""
+    began = time.monotonic()
+    assert agency.polls(returnImmediately=False) == {"sets": {}}
+    assert 0.9 < time.monotonic() - began < 10
+
+
+def test_it_waits_until_something_comes(whole: Whole, agency: Receiver) -> None:
+    whole.give(durations=signals.Durations(long_poll=30.0))
+    told: list[Any] = []
+    waiting = threading.Thread(target=lambda: told.append(agency.polls(returnImmediately=False)))
+    waiting.start()
+    time.sleep(0.7)
+    assert not told
+    other = signals.receiver(whole)  # the same agency, elsewhere: nothing is held up meanwhile
+    assert other.call("POST", VERIFY, agency.named(state="now")).status_code == 204
+    waiting.join(10)
+    assert states(agency, told[0]["sets"]) == ["now"]
+
+
+def test_it_ends_with_the_stream(whole: Whole, agency: Receiver) -> None:
+    """A stream that goes while somebody waits is gone for them."""
+    whole.give(durations=signals.Durations(long_poll=30.0))
+    told: list[int] = []
+    path = f"/ssf/poll/{agency.stream_id}"
+    waiting = threading.Thread(target=lambda: told.append(agency.call("POST", path, {}).status_code))
+    waiting.start()
+    time.sleep(0.7)
+    signals.receiver(whole).call("DELETE", STREAMS, stream_id=agency.stream_id)
+    waiting.join(10)
+    assert told == [404]
+
+
+def test_nobody_waits_with_a_connection_out(whole: Whole, agency: Receiver) -> None:
+    """More wait than there are connections, and everything else is answered."""
+    whole.give(durations=signals.Durations(long_poll=5.0))
+    path, answers = f"/ssf/poll/{agency.stream_id}", []
+    programs = [signals.receiver(whole) for _ in range(8)]
+    waiting = [
+        threading.Thread(target=lambda one=one: answers.append(one.call("POST", path, {}).status_code))
+        for one in programs
+    ]
+    for one in waiting:
+        one.start()
+    began = time.monotonic()
+    assert all(agency.call("GET", STATUS, stream_id=agency.stream_id).status_code == 200 for _ in range(5))
+    assert time.monotonic() - began < 4
+    for one in waiting:
+        one.join(30)
+    assert answers == [200] * 8
+
+
+def test_not_faster_than_that(agency: Receiver) -> None:
+    """Waiting is cheap and bounded by how often one may ask."""
+    path = f"/ssf/poll/{agency.stream_id}"
+    asked = [agency.call("POST", path, {"returnImmediately": True}) for _ in range(poll.POLLS.burst + 1)]
+    assert [one.status_code for one in asked] == [200] * poll.POLLS.burst + [429]
+    assert int(asked[-1].headers["retry-after"]) >= 1
+
+
+# fmt: off
+BODIES: list[tuple[str, dict[str, Any]]] = [
+    ("§2.2 maxEvents negative",        {"maxEvents": -1}),
+    ("§2.2 maxEvents not a number",    {"maxEvents": "5"}),
+    ("§2.2 maxEvents not whole",       {"maxEvents": 1.5}),
+    ("§2.2 maxEvents true",            {"maxEvents": True}),
+    ("§2.2 returnImmediately",         {"returnImmediately": "no"}),
+    ("§2.2 ack not a list",            {"ack": "x"}),
+    ("§2.2 ack not ids",               {"ack": [1]}),
+    ("§2.2 ack empty id",              {"ack": [""]}),
+    ("§2.2 ack long id",               {"ack": ["x" * 129]}),
+    ("§2.2 too many",                  {"ack": ["x"] * 1001}),
+    ("§2.4 setErrs not an object",     {"setErrs": ["x"]}),
+    ("§2.4 no err",                    {"setErrs": {"x": {}}}),
+    ("§2.4 error not an object",       {"setErrs": {"x": "invalid_key"}}),
+    ("§2.4 err not text",              {"setErrs": {"x": {"err": 1}}}),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("body", [row[1] for row in BODIES], ids=[row[0] for row in BODIES])
+def test_a_bad_body(whole: Whole, agency: Receiver, body: dict[str, Any]) -> None:
+    raises(whole, agency, "a")
+    before = signals.everything_at_rest(whole)
+    answer = agency.call("POST", f"/ssf/poll/{agency.stream_id}", body)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert signals.everything_at_rest(whole) == before
