@@ -35,6 +35,11 @@ class Key:
         self.jwk = {**self.public, "kid": kid, "alg": "ES256", "use": "sig"}
 
     @property
+    def jwk_private(self) -> dict[str, Any]:
+        """The whole key, for a program of the same client."""
+        return {**self.jwk, **jwt.algorithms.ECAlgorithm.to_jwk(self.private, as_dict=True)}
+
+    @property
     def jkt(self) -> str:
         required = json.dumps(self.public, sort_keys=True, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(hashlib.sha256(required).digest()).rstrip(b"=").decode()

@@ -32,7 +32,7 @@ from examples.browse import Browser, Page
 from tests.actors import Secrets
 from tests.broker.relying import Key
 from tests.certified import Certified, make
-from tests.world import CHECKOUT, free_ports, neighbours
+from tests.world import CHECKOUT, World, free_ports, neighbours
 
 CALLBACK = "https://agency.example/callback"
 USE = "norr.childcare-allowance"
@@ -106,7 +106,9 @@ class Person(Browser):
     """A citizen's browser, which stops at the door of an agency that is a test."""
 
     def __init__(self, context: ssl.SSLContext, known: dict[str, Any], codes: Secrets) -> None:
+        self.visited: list[httpx2.URL] = []
         self.http = httpx2.Client(verify=context, follow_redirects=False, timeout=30, trust_env=False)
+        self.http.event_hooks["request"].append(lambda request: self.visited.append(request.url))
         self.known, self.codes = known, codes
 
     def _page(self, answer: httpx2.Response) -> Page:  # type: ignore[override]  # follows redirects one by one
@@ -147,6 +149,8 @@ class Service:
     ca: Certified
     clients: dict[str, Client]
     people: list[dict[str, Any]]
+    browsers: list[Person] = field(default_factory=list)
+    acted: set[str] = field(default_factory=set)
 
     @property
     def issuer(self) -> str:
@@ -188,7 +192,29 @@ class Service:
     def person(self) -> Person:
         """Somebody about whom everything is known, whom no other test has used."""
         known = self.people.pop()
-        return Person(self.tls(), known, Secrets(known["totp_secret"], time.time))
+        self.acted.add(known["id"])
+        self.browsers.append(Person(self.tls(), known, Secrets(known["totp_secret"], time.time)))
+        return self.browsers[-1]
+
+    def last_look(self) -> None:
+        """Everything is read again: what was answered, what is permitted, what must stand nowhere."""
+        world = World(
+            issuer=self.issuer,
+            data=self.plan.data,
+            database_url=f"sqlite:///{self.plan.data}/semel.db",
+            log=self.folder / "broker.log",
+            agencies={},
+            people={},
+            tax_url=self.plan.tax,
+            visited=[str(url) for browser in self.browsers for url in browser.visited],
+            acted=self.acted,
+        )
+        world.http.close()
+        world.http = self.http()
+        try:
+            world.check()
+        finally:
+            world.http.close()
 
 
 def proxy_configuration(service: Service) -> str:
@@ -203,7 +229,7 @@ def proxy_configuration(service: Service) -> str:
     return text
 
 
-def run_proxy(service: Service, stack: ExitStack) -> None:
+def run_proxy(service: Service, stack: ExitStack) -> subprocess.Popen[bytes]:
     """Start nginx with nothing of its own but where its files are."""
     folder = service.folder / "nginx"
     folder.mkdir()
@@ -213,10 +239,14 @@ def run_proxy(service: Service, stack: ExitStack) -> None:
     user = "user root;\n" if os.getuid() == 0 else ""
     main = f"{user}daemon off;\npid {folder}/pid;\nerror_log stderr warn;\nworker_processes 1;\nevents {{}}\n"
     (folder / "main.conf").write_text(f"{main}http {{\naccess_log off;\n{temporary}include {folder}/semel.conf;\n}}\n")
-    program(stack, ["nginx", "-p", str(folder), "-c", str(folder / "main.conf")], service.folder / "nginx.log")
+    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    assert nginx, "Debian's package nginx is needed"
+    return program(stack, [nginx, "-p", str(folder), "-c", str(folder / "main.conf")], service.folder / "nginx.log")
 
 
-def program(stack: ExitStack, command: list[str], log: Path, env: dict[str, str] | None = None) -> None:
+def program(
+    stack: ExitStack, command: list[str], log: Path, env: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Start a program that ends with the test."""
     with log.open("ab") as errors:
         process = subprocess.Popen(
@@ -230,10 +260,11 @@ def program(stack: ExitStack, command: list[str], log: Path, env: dict[str, str]
         )
     stack.callback(process.wait, 20)
     stack.callback(process.terminate)
+    return process
 
 
-def wait(http: httpx2.Client, url: str, logs: Path) -> None:
-    """Return when an address answers 200."""
+def wait(http: httpx2.Client, url: str, logs: Path, process: subprocess.Popen[bytes]) -> None:
+    """Return when an address, which this process serves, answers 200."""
     until = time.monotonic() + READY_SECONDS
     while True:
         try:
@@ -242,14 +273,15 @@ def wait(http: httpx2.Client, url: str, logs: Path) -> None:
         except httpx2.TransportError:
             pass
         told = "".join(path.read_text()[-2000:] for path in logs.glob("*.log"))
+        alive = process.poll() is None
+        assert alive, f"the program for {url} ended: {told}"
         assert time.monotonic() < until, f"{url} does not answer: {told}"
         time.sleep(0.05)
 
 
 @contextmanager
-def running(folder: Path, clients: dict[str, Client]) -> Iterator[Service]:
-    """A broker with these clients, some neighbours and the sample registers, behind the proxy."""
-    ca = certified("CN=Test authority", ca=True)
+def running(folder: Path, ca: Certified, clients: dict[str, Client]) -> Iterator[Service]:
+    """A broker with these clients, some neighbours and the sample registers, behind the proxy; `ca` vouches for both ends."""
     ports = free_ports(7)
     service = Service(folder, demo.Plan(ports, folder / "data"), ports + 4, ports + 5, ca, clients, [])
     (folder / "ca.pem").write_bytes(ca.pem)
@@ -266,7 +298,7 @@ def running(folder: Path, clients: dict[str, Client]) -> Iterator[Service]:
     with ExitStack() as stack:
         env, log = service.environment(), folder / "broker.log"
         programs = demo.commands(service.plan)
-        program(stack, programs["registers"], folder / "registers.log", env)
+        registers = program(stack, programs["registers"], folder / "registers.log", env)
         with log.open("ab") as errors:
             subprocess.run(
                 [sys.executable, "-m", "broker.cli", "init"],
@@ -277,9 +309,13 @@ def running(folder: Path, clients: dict[str, Client]) -> Iterator[Service]:
                 cwd=CHECKOUT,
             )
         with httpx2.Client(trust_env=False) as http:
-            wait(http, f"{service.plan.tax}/healthz", folder)  # the broker reads a secret that it makes
-        program(stack, programs["broker"], log, env)
-        run_proxy(service, stack)
+            wait(http, f"{service.plan.tax}/healthz", folder, registers)  # the broker reads a secret that it makes
+        broker = program(stack, programs["broker"], log, env)
+        with httpx2.Client(trust_env=False) as http:
+            wait(http, f"http://127.0.0.1:{service.plan.port}/healthz", folder, broker)
+        proxy = run_proxy(service, stack)
         with service.http() as http:
-            wait(http, f"{service.issuer}/healthz", folder)
+            wait(http, f"{service.issuer}/healthz", folder, proxy)
         yield service
+        for browser in service.browsers:
+            browser.http.close()

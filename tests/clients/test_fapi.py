@@ -1,0 +1,74 @@
+"""FAPI 2.0 with npm's `openid-client` and `oauth4webapi`: they check everything they are given, and so do we.
+
+PAR, PKCE, `private_key_jwt` and DPoP with nonces, or a certificate; a plain response or a signed one (JARM); ID token, UserInfo,
+data, refreshing, revocation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from tests.clients import programs
+from tests.clients.service import CALLBACK, Client, Service
+
+REQUIRED = {"identity.given_name", "identity.family_name", "identity.birth_date", "address.registered"}
+
+
+def told(service: Service, client: Client) -> dict[str, Any]:
+    """What an agency's developer configures."""
+    about: dict[str, Any] = {
+        "issuer": service.issuer,
+        "client_id": client.client_id,
+        "redirect_uri": CALLBACK,
+        "scope": f"openid use:{client.use}",
+        "jarm": "authorization_signed_response_alg" in client.members,
+    }
+    names = ("id_token_signed_response_alg", "authorization_signed_response_alg")
+    about["metadata"] = {"id_token_signed_response_alg": "ES256"} | {
+        name: client.members[name] for name in names if name in client.members
+    }
+    if client.certificate is None:
+        return about | {"jwk": client.key.jwk_private}
+    certificate, key = client.certificate.write(service.folder, client.client_id)
+    text = {"certificate": certificate, "key": key, "ca": service.ca_file}
+    return about | {name: Path(path).read_text() for name, path in text.items()}
+
+
+@pytest.mark.parametrize(
+    ("program", "client_id"),
+    [
+        ("openid_client", "openid-client"),
+        ("openid_client", "openid-client-jarm"),
+        ("oauth4webapi", "oauth4webapi"),
+        ("oauth4webapi", "oauth4webapi-jarm"),
+        ("openid_client", "self-signed"),
+        ("openid_client", "vouched-for"),
+    ],
+)
+def test_the_whole_way(service: Service, program: str, client_id: str) -> None:
+    client = service.clients[client_id]
+    with programs.running(program, told(service, client), service.folder, service.ca_file) as agency:
+        page = service.person().shares(agency.says()["url"])
+        assert ("response=" in page.url) is ("authorization_signed_response_alg" in client.members)
+        agency.hears(page.url)
+        got = agency.says()
+    assert got["claims"]["iss"] == service.issuer
+    assert got["claims"]["sub"] == got["userinfo"]["sub"]
+    bound = jwt.decode(got["access_token"], options={"verify_signature": False})["cnf"]
+    if client.certificate is None:
+        assert (got["type"], list(bound)) == ("dpop", ["jkt"])
+    else:
+        assert (got["type"], bound) == ("bearer", {"x5t#S256": client.certificate.x5t})
+    for answered in (got["prefill"], got["again"]):
+        assert answered["status"] == 200, answered
+        items = answered["body"]["items"]
+        assert {item for item in REQUIRED if items[item]["status"] == "provided"} == REQUIRED
+    assert got["refused"]["error"] == "invalid_grant"
+    if program == "oauth4webapi":
+        assert got["nonces"] >= 1
+    else:
+        assert (got["revoked"]["status"], got["revoked"]["error"]) == (401, "invalid_token")
