@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from broker import parameters
 from broker.answers import Cookie, Redirect
-from broker.authorization import plain
+from broker.authorization import grant_management, plain
 from broker.authorization.pushed import PushedRequest
 from broker.authorization.request import Unchecked
 from broker.clients.registry import Client, Registry
@@ -217,6 +217,7 @@ def unchecked(wired: Parts, client: Client, given: parameters.Parameters, now: i
         ring=wired.roots.ring("cookie"),
         now=now,
         mode=wired.mode,
+        grant=grant_management.named(wired.database, given),
         **more,
     )
 

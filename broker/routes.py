@@ -18,6 +18,7 @@ from broker.endpoints import (
     credential_offer,
     details_schema,
     discovery,
+    grants,
     health,
     introspection,
     issuer_metadata,
@@ -91,6 +92,8 @@ ROUTES: list[Route] = [
     Route("POST", "/introspection",                            introspection.gather,    introspection.act,    "write", "RFC 7662", "oauth"),
     Route("GET",  "/userinfo",                                 userinfo.gather,         userinfo.act,         "write", "OpenID Connect Core §5.3", "resource"),
     Route("POST", "/userinfo",                                 userinfo.gather,         userinfo.act,         "write", "OpenID Connect Core §5.3", "resource"),
+    Route("GET",  "/grants/{grant_id}",                        grants.gather,           grants.act,           "write", "Grant Management for OAuth 2.0 §6", "resource"),
+    Route("DELETE", "/grants/{grant_id}",                      grants.gather_revoke,    grants.act_revoke,    "entry", "Grant Management for OAuth 2.0 §6", "resource"),
     Route("GET",  "/prefill",                                  prefill.gather,          prefill.act,          "entry", "house", "resource"),
 
     # Security events for agencies

@@ -16,8 +16,10 @@ from consent.request import DataRequest
 
 NEVER_REMEMBERED = 3  # sensitivity class
 
-Why = Literal["first", "once", "ended", "purpose_changed", "notice_changed", "items", "period", "always_asked"]
-WhyNot = Literal["other_use", "other_version", "not_registered", "wider_than_registered"]
+#: What an agency may ask to be done with a permission it has (Grant Management §5.2).
+Action = Literal["create", "merge", "replace"]
+Why = Literal["first", "anew", "once", "ended", "purpose_changed", "notice_changed", "items", "period", "always_asked"]
+WhyNot = Literal["other_use", "other_version", "not_registered", "wider_than_registered", "other_permission"]
 ItemDecision = Literal["given", "refused", "not_shown"]
 
 
@@ -63,21 +65,34 @@ class Shared:
 
 
 def decide(
-    request: DataRequest, use: IntendedUse, live: Permission | None, notice_digests: Collection[bytes], now: int
+    request: DataRequest,
+    use: IntendedUse,
+    live: Permission | None,
+    notice_digests: Collection[bytes],
+    now: int,
+    *,
+    action: Action | None = None,
 ) -> Granted | Ask | Refused:
     """Decide whether data may flow under `live` without asking, at `now` (microseconds).
 
     `notice_digests` are those of today's notice for this request, one a language: reading the same text in another
     language is no change. `live` is the person's permission for this client and use, in whatever state.
+
+    An agency that names a permission to add to or to replace (`action`) names it as `live`, None when it is not this
+    person's. Adding asks unless all of it was given before; making a new one and replacing one always ask.
     """
     wrong = _unfit(request, use)
+    if wrong is None and action in {"merge", "replace"} and live is None:
+        wrong = "other_permission"
     if wrong is not None:
         return Refused(wrong)
-    if use.kind == "once" or request.kind == "once":
-        return Ask("once")
+    if action in {"create", "replace"} or "once" in {use.kind, request.kind}:
+        return Ask("anew" if action in {"create", "replace"} else "once")
     if live is None or live.client != use.client_id or live.use_id != use.id:
         return Ask("first")
     doubt = _outside(request, use, live, notice_digests, now)
+    if doubt is None and action == "merge" and not set(request.item_ids) <= set(live.items):
+        doubt = "items"
     if doubt is not None:
         return Ask(doubt)
     return Granted(live.permission_id, tuple(item for item in request.item_ids if item in live.items))

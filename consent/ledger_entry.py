@@ -21,11 +21,16 @@ EVENT_LEAF_BYTES = 65
 
 # fmt: off
 _WHO = {"actor", "disclosure", "sub", "journey"}
+_GIVEN = (
+    {"items", "kind", "mode", "valid_to", "max_uses"},
+    _WHO | {"items", "lookup", "notice", "language", "acr", "supersedes"},
+)
 #: type: (members of the body, members of the private part), beyond those that every entry has
 EVENTS: dict[str, tuple[set[str], set[str]]] = {
-    "permission.given":      ({"items", "kind", "mode", "valid_to", "max_uses"},
-                              _WHO | {"items", "lookup", "notice", "language", "acr", "supersedes"}),
+    "permission.given":      _GIVEN,
+    "permission.amended":    _GIVEN,
     "permission.withdrawn":  ({"erasure"},                            _WHO | {"reason"}),
+    "permission.ended_by_controller": (set(),                         _WHO | {"reason"}),
     "permission.expired":    (set(),                                  _WHO | {"reason"}),
     "permission.superseded": (set(),                                  _WHO | {"reason", "by"}),
     "permission.exhausted":  (set(),                                  _WHO | {"reason"}),
@@ -141,10 +146,12 @@ def permission_given(
     language: str,
     valid_to: int | None = None,
     max_uses: int | None = None,
+    amends: bool = False,
     **who: str,
 ) -> Entry:
     """Return `permission.given`: the granted ids for the agency, every decision (`given`, `refused`) for the person.
 
+    With `amends` it is `permission.amended`: the same permission, decided anew.
     `lookup` and `notice` are digests; `valid_to` in microseconds. `who`: actor, sub, journey, acr, supersedes.
     """
     body: dict[str, Any] = {"items": dict.fromkeys(granted, "given"), "kind": kind, "mode": mode}
@@ -154,13 +161,14 @@ def permission_given(
         body["max_uses"] = max_uses
     digests = {"lookup": base64url.encode(lookup), "notice": base64url.encode(notice)}
     private = {**_who(who), **digests, "items": dict(decisions), "language": language}
-    return Entry(entry_id, "permission.given", stream, party, purpose, permission, body=body, private=private)
+    kind_of = "permission.amended" if amends else "permission.given"
+    return Entry(entry_id, kind_of, stream, party, purpose, permission, body=body, private=private)
 
 
 def permission_ended(
     stream: Stream, how: str, *, entry_id: str, party: str, purpose: str, permission: str, **who: str
 ) -> Entry:
-    """Return `permission.<how>`: withdrawn, expired, superseded or exhausted. `who`: actor, sub, journey, reason, by."""
+    """Return `permission.<how>`: ended_by_controller, expired, superseded or exhausted. `who`: actor, sub, journey, reason, by."""
     return Entry(entry_id, f"permission.{how}", stream, party, purpose, permission, private=_who(who))
 
 

@@ -17,16 +17,18 @@ from consent.errors import ImpossibleEvent
 from consent.tables import permission as table
 from keys import base64url, canonical
 
-State = Literal["live", "withdrawn", "expired", "superseded", "exhausted"]
+State = Literal["live", "withdrawn", "ended_by_controller", "expired", "superseded", "exhausted"]
 #: Why nothing may be released; `None` from `releasable` means that it may.
-Unreleasable = Literal["withdrawn", "expired", "superseded", "exhausted", "not_yet", "items"]
+Unreleasable = Literal["withdrawn", "ended_by_controller", "expired", "superseded", "exhausted", "not_yet", "items"]
 
 ENDS: Mapping[str, State] = {
     "permission.withdrawn": "withdrawn",
+    "permission.ended_by_controller": "ended_by_controller",
     "permission.expired": "expired",
     "permission.superseded": "superseded",
     "permission.exhausted": "exhausted",
 }
+GIVES = frozenset({"permission.given", "permission.amended"})
 USES = frozenset({"access.released", "credential.issued"})
 
 
@@ -124,7 +126,7 @@ def step(before: Permission | None, event: Event) -> Permission:
     """Say what one event makes of a permission.
 
     Raises `ImpossibleEvent` for what cannot follow: an end or a use of a permission that is not live, a use beyond its
-    items, its time or its count, a permission given twice.
+    items, its time or its count, a permission given twice, another person's decision about it.
     """
     if event.type == "permission.given":
         if before is not None:
@@ -134,6 +136,8 @@ def step(before: Permission | None, event: Event) -> Permission:
         raise ImpossibleEvent("never given")
     if event.client != before.client:
         raise ImpossibleEvent("another client's")
+    if event.type == "permission.amended":
+        return _amended(before, event)
     if event.type in ENDS:
         if before.state != "live":
             raise ImpossibleEvent("ended already")
@@ -170,6 +174,14 @@ def _given(event: Event) -> Permission:
     )
 
 
+def _amended(before: Permission, event: Event) -> Permission:
+    """A new decision takes the place of the first one in the same permission; how often it was used goes on."""
+    after = _given(event)
+    if before.standing(event.ts) != "live" or after.lookup != before.lookup:
+        raise ImpossibleEvent("nothing live of this person and use to change")
+    return replace(after, valid_from=before.valid_from, uses=before.uses)
+
+
 def _ended(before: Permission, state: State, event: Event) -> Permission:
     return replace(before, state=state, ended_seq=event.seq, ended_at=event.ts)
 
@@ -198,7 +210,7 @@ def releasable(permission: Permission, items: Iterable[str], now: int) -> Unrele
 
 def event_of(entry: Entered) -> Event | None:
     """Read from a ledger entry what matters to permissions; None for entries that are not about one."""
-    if entry.permission is None or entry.type not in {"permission.given", *ENDS, *USES}:
+    if entry.permission is None or entry.type not in {*GIVES, *ENDS, *USES}:
         return None
     body, private = canonical.loads(entry.body), canonical.loads(entry.private)
     ts = ledger_entry.microseconds(body["ts"])
@@ -214,7 +226,7 @@ def apply(tx: Connection, entry: Entered) -> None:
     event = event_of(entry)
     if event is None:
         return
-    if event.type == "permission.given":
+    if event.type in GIVES:
         _replace_earlier(tx, event)
     before = get(tx, event.permission)
     after = step(before, event)
@@ -230,7 +242,7 @@ def _replace_earlier(tx: Connection, event: Event) -> None:
         _store(tx, supersede(get(tx, event.supersedes), event))
     if event.body["kind"] == "ongoing":
         earlier = find_live(tx, base64url.decode(event.private["lookup"]), event.ts)
-        if earlier is not None:
+        if earlier is not None and earlier.permission_id != event.permission:
             raise ImpossibleEvent("another one is live and not named as superseded")
 
 

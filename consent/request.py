@@ -125,6 +125,17 @@ def _narrow(asked: DataRequest, by: Narrowing, use: IntendedUse, bundles: Mappin
     return replace(asked, items=items, kind=by.kind or asked.kind, form_ref=by.form_ref or asked.form_ref)
 
 
+def merged(asked: DataRequest, use: IntendedUse, items: Iterable[str], *, ongoing: bool) -> DataRequest:
+    """Ask for what was given before (`items`, once or `ongoing`) beside what is asked: one notice shows all of it."""
+    wanted, before = {item.id: item for item in asked.items}, set(items)
+    together = tuple(
+        wanted.get(item.id, RequestedItem(item.id, item.required))
+        for item in use.items
+        if item.id in wanted or item.id in before
+    )
+    return replace(asked, items=together, kind="ongoing" if ongoing else asked.kind)
+
+
 def spells(word: str, uses: Uses) -> bool:
     """Say whether a scope word asks for data here: a use, a declared word, or an item's id."""
     return word.startswith(USE) or word in uses.words or ("." in word and ":" not in word)

@@ -118,7 +118,7 @@ permission = Table(
     Column("notice_digest", LargeBinary, nullable=False),
     Column("valid_from", Integer64, nullable=False),  # microseconds
     Column("valid_to", Integer64),  # microseconds
-    Column("state", Text, nullable=False),  # live, withdrawn, expired, superseded, exhausted
+    Column("state", Text, nullable=False),  # live, withdrawn, ended_by_controller, expired, superseded, exhausted
     Column("kind", Text, nullable=False),  # once, ongoing
     Column("uses", Integer64, nullable=False),
     Column("max_uses", Integer64),

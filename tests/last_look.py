@@ -219,4 +219,6 @@ def discovery(world: World) -> None:
 
 
 def _fits(served: str, path: str) -> bool:
-    return served.endswith("{path:path}") and path.startswith(served.removesuffix("{path:path}"))
+    """Also where something of a path's own is served below it: `/grants/{grant_id}`."""
+    below = served.startswith(f"{path}/{{")
+    return below or (served.endswith("{path:path}") and path.startswith(served.removesuffix("{path:path}")))

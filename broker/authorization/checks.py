@@ -11,7 +11,17 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from broker.authorization import claims_parameter, details, hints, pkce, prompt, redirect_uri, resource, response
+from broker.authorization import (
+    claims_parameter,
+    details,
+    grant_management,
+    hints,
+    pkce,
+    prompt,
+    redirect_uri,
+    resource,
+    response,
+)
 from broker.authorization.request import AuthorizationRequest, Unchecked, WayBack
 from broker.clients import profile
 from broker.errors import Wire
@@ -94,7 +104,8 @@ def scope_with_openid(asked: Unchecked) -> Members:
     scope = _words(asked, "scope", _SCOPE_TOKEN)
     if "openid" not in scope:
         raise Wire("invalid_scope", "scope must contain openid")
-    return {"scope": tuple(word for word in scope if word == "openid" or data_request.spells(word, asked.uses))}
+    known = {"openid", *(grant_management.SCOPES & set(asked.client.scope.split()))}
+    return {"scope": tuple(word for word in scope if word in known or data_request.spells(word, asked.uses))}
 
 
 def state_and_nonce(asked: Unchecked) -> Members:
@@ -185,6 +196,12 @@ def known_resources(asked: Unchecked) -> Members:
     return {"resources": resource.asked(asked.client, asked.issuer, asked.parameters.all("resource"))}
 
 
+def own_grant(asked: Unchecked) -> Members:
+    """The grant to be made, added to or replaced is this client's and live (Grant Management §5.2, §5.4)."""
+    action, grant_id = grant_management.read(asked)
+    return {"grant_action": action, "grant_id": grant_id}
+
+
 def within_the_use(asked: Unchecked) -> Members:
     """What is asked for, in every spelling, lies within the use the agency registered (RFC 9396 §5; `consent.request`)."""
     scope, uses = _words(asked, "scope", _SCOPE_TOKEN), asked.uses
@@ -195,7 +212,7 @@ def within_the_use(asked: Unchecked) -> Members:
         raise Wire("invalid_scope", "scope must name the intended use: use:<id>")
     if not profile.may_ask_for_data(asked.client, asked.mode):
         raise Wire("unauthorized_client", "data beyond sub needs the profile fapi2")
-    return {"data": data}
+    return {"data": grant_management.widened(asked, data, uses.get(data.use_id))}
 
 
 def _detailed(asked: Unchecked) -> bool:
@@ -224,6 +241,7 @@ CHECKS: list[tuple[Check, set[At]]] = [
     (hint,                    {A, P}),
     (locales,                 {A, P}),
     (known_resources,         {A, P}),
+    (own_grant,               {A, P}),
     (within_the_use,          {A, P}),
 ]
 # fmt: on

@@ -227,6 +227,16 @@ def reused(tx: Tx, spent: Spent, now: int) -> Refusal:
     return Refusal("invalid_grant", "the code was used before")
 
 
+def renew(tx: Tx, permission_id: str, journey_id: str, now: int) -> None:
+    """End the tokens of earlier decisions about a permission, with what is sealed for them; this journey's code is the next.
+
+    A merged or replaced grant has new refresh tokens (Grant Management §5.2).
+    """
+    earlier = select(table.c.journey_id).where(table.c.permission_id == permission_id, table.c.journey_id != journey_id)
+    preview.drop_all(tx, earlier, families.under(permission_id))
+    families.end_under(tx, permission_id, now)
+
+
 def withdraw(tx: Tx, permission_id: str, now: int) -> None:
     """Forget what is sealed under a permission that the person ended, and end its tokens, in the act that ends it."""
     journeys = select(table.c.journey_id).where(table.c.permission_id == permission_id)

@@ -11,7 +11,9 @@ from broker.authorization.claims_parameter import ClaimsRequest
 from broker.clients.metadata import ClientMetadata
 from broker.parameters import Parameters
 from consent import request as data_request
+from consent.decision import Action
 from consent.intended_use import Uses
+from consent.permission import Permission
 from consent.request import DataRequest
 from keys import canonical
 from keys.keyring import Keyring, SealingRing
@@ -23,7 +25,7 @@ class Unchecked:
 
     `proof_jkt` is the thumbprint of the key whose DPoP proof came along; `issuer` and `uses` are what it is measured against,
     `keyring` what signed an ID token that comes back as a hint, `ring` seals what it says about a person;
-    `mode` is the installation's. `signed`: the parameters come out of a request object that was verified.
+    `mode` is the installation's. `grant` is what `grant_id` names, whoever's it is. `signed`: the parameters come out of a request object that was verified.
     """
 
     client: ClientMetadata
@@ -36,6 +38,7 @@ class Unchecked:
     now: int = 0
     mode: str = "production"
     signed: bool = False
+    grant: Permission | None = None
 
     @cached_property
     def claims(self) -> ClaimsRequest:
@@ -60,6 +63,7 @@ class AuthorizationRequest:
 
     `claims` is the parameter without values (`claims_parameter`), `auth_time` whether it was asked for, `hint` sealed.
     `response_alg` signs the response, None leaves it unsigned. `code_challenge` is None where the client proves itself otherwise.
+    `grant_action`: what is to be done with the grant `grant_id`.
     """
 
     client_id: str
@@ -82,6 +86,8 @@ class AuthorizationRequest:
     resources: tuple[str, ...] = ()
     claims_locales: tuple[str, ...] = ()
     hint: str | None = None
+    grant_action: Action | None = None
+    grant_id: str | None = None
 
     def to_json(self) -> str:
         """Return the request as canonical JSON, the form in which it is stored."""

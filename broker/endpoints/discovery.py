@@ -15,10 +15,20 @@ from starlette.requests import Request
 
 from broker import needs
 from broker.answers import Raw
-from broker.authorization import pkce, prompt, request_object, response
+from broker.authorization import grant_management, pkce, prompt, request_object, response
 from broker.clients import authentication
 from broker.clients.mutual_tls import MutualTls
-from broker.endpoints import details_schema, introspection, jwks, par, registration, revocation, token, userinfo
+from broker.endpoints import (
+    details_schema,
+    grants,
+    introspection,
+    jwks,
+    par,
+    registration,
+    revocation,
+    token,
+    userinfo,
+)
 from broker.notices import streams
 from broker.tokens import access_token
 from consent import intended_use
@@ -71,6 +81,9 @@ def _plain(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "introspection_endpoint_auth_methods_supported": [m for m in authentication.METHODS if m != "none"],
         "introspection_endpoint_auth_signing_alg_values_supported": [*algs, "RS256"],
         "introspection_signing_alg_values_supported": [access_token.ALG],
+        "grant_management_endpoint": issuer + grants.PATH,
+        "grant_management_actions_supported": list(grants.ACTIONS),
+        "grant_management_action_required": False,
         "registration_endpoint": issuer + registration.PATH,
         "jwks_uri": issuer + jwks.PATH,
         "prefill_endpoint": issuer + PREFILL,
@@ -104,9 +117,9 @@ def _plain(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
 
 
 def scopes_of(uses: Uses) -> tuple[str, ...]:
-    """Name the scope values a client may send: `openid`, and one for each use that agencies ask under."""
+    """Name the scope values a client may send: `openid`, the two for its grants, and one for each use of the agencies."""
     asked = sorted(use.id for use in uses.current.values() if use.mode == "consent")
-    return ("openid", *(f"use:{use_id}" for use_id in asked))
+    return ("openid", *sorted(grant_management.SCOPES), *(f"use:{use_id}" for use_id in asked))
 
 
 def _anonymous() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from broker import needs, parameters
 from broker.answers import Json, Raw, Refusal
+from broker.authorization import grant_management
 from broker.clients import authentication, registered, registration, secret, sector, software
 from broker.clients.metadata import ClientMetadata
 from broker.clients.registered import Stored
@@ -142,7 +143,7 @@ async def _checked(
         raise Wire("invalid_software_statement", "a software statement is needed here")
     uses = {f"use:{use.id}" for use in wired.uses.current.values() if use.client_id == ours["client_id"]}
     grants = frozenset(name for name, grant in token.GRANTS.items() if not grant.anonymous)
-    scopes = SIGN_IN | set(streams.SCOPES) | wired.uses.words.keys() | uses
+    scopes = SIGN_IN | set(streams.SCOPES) | grant_management.SCOPES | wired.uses.words.keys() | uses
     policy = Policy(profile, wired.mode, grants, scopes, authentication.methods(wired.registry))
     client, made = registration.build(given, policy, **ours)
     await sector.check(client, wired.egress)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.authorization import resource
+from broker.authorization import grant_management, resource
 from broker.clients import profile
 from broker.clients.registry import Client
 from broker.database import Tx
@@ -15,7 +15,7 @@ from consent.intended_use import Uses
 from keys import opaque
 
 ANONYMOUS = False
-ABOUT_PEOPLE = frozenset({"openid", "offline_access", "profile", "email", "phone", "address"})
+ABOUT_PEOPLE = frozenset({"openid", "offline_access", "profile", "email", "phone", "address", grant_management.REVOKE})
 MAX_SCOPE = 2048  # characters
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from broker.authorization import grant_management
 from broker.clients.registry import Client
 from broker.database import Tx
 from broker.tokens import access_token, id_token, reference, refresh_token
@@ -18,6 +19,9 @@ from keys import opaque
 from keys.keyring import RootKeyring
 
 SECOND = 1_000_000  # microseconds
+HERE = frozenset(
+    {"openid", *grant_management.SCOPES}
+)  # words that mean something at this server alone, and open no data
 LONGEST = 1095 * 86_400 * SECOND  # of a permission without an end of its own
 
 
@@ -151,7 +155,7 @@ def _access_token(asked: TokenRequest, about: About) -> str:
         audience=about.audience,
         subject=about.subject,
         client_id=about.client.client_id,
-        scope=tuple(word for word in about.scope if word != "openid" and not data_request.spells(word, asked.uses)),
+        scope=tuple(word for word in about.scope if word not in HERE and not data_request.spells(word, asked.uses)),
         cnf=asked.cnf,
         now=asked.now,
         lifetime=asked.lifetime,

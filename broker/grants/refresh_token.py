@@ -128,4 +128,4 @@ def _about(asked: TokenRequest, found: Found, client: Client) -> About:
         audience=resource.audience(client, asked.issuer, asked.parameters.all("resource"), kept.resources),
         resources=kept.resources,
     )
-    return replace(about, narrowed=bool(set(kept.scope) - set(scope) - {"openid"}))
+    return replace(about, narrowed=bool(set(kept.scope) - set(scope) - issue.HERE))

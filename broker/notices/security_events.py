@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from broker import telemetry
 from broker.database import Tx
@@ -33,6 +34,7 @@ DAY = 86_400 * SECOND
 KEPT = 30 * DAY  # an event nobody fetched
 MOST = 10_000  # events kept for a stream; the oldest go
 ROWS = 1000  # of one sweep
+UNTOLD = frozenset({"exhausted", "ended_by_controller"})  # ends that the agency brought about itself
 MANY = 200  # permissions asked about at once
 
 
@@ -54,18 +56,20 @@ class Signals:
     def remember(self, tx: Tx, permission_id: str, client_id: str, subject: str, ends: int | None) -> None:
         """Keep by which subject a client knows the person behind a permission, until that ends.
 
-        In the act that gives it; `ends` in microseconds, None for one without an end of its own.
+        In the act that gives it or decides about it anew; `ends` in microseconds, None for one without an end of its own.
         """
         box = self.ring.seal(subject.encode(), _of_grant(permission_id))
         due = None if ends is None else _seconds(ends + SECOND)
-        tx.execute(insert(grant_subject).values(permission_id=permission_id, client_id=client_id, box=box, due=due))
+        make = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+        row = make(grant_subject).values(permission_id=permission_id, client_id=client_id, box=box, due=due)
+        tx.execute(row.on_conflict_do_update(index_elements=["permission_id"], set_={"box": box, "due": due}))
 
     def applied(self, tx: Tx, entry: Appended) -> None:
         """Raise what an entry of the ledger ends, in the transaction that enters it.
 
         A signal never stops what it tells of: what cannot be opened is left out, and the log says so.
         """
-        if entry.type == "permission.given":
+        if entry.type in permission.GIVES:
             earlier = canonical.loads(entry.private).get("supersedes")
             if earlier is not None:
                 self._ended(tx, earlier, "superseded", entry.ts)
@@ -114,7 +118,7 @@ class Signals:
         row = grant_subject.c
         gone = delete(grant_subject).where(row.permission_id == permission_id)
         known = tx.execute(gone.returning(row.permission_id, row.client_id, row.box)).first()
-        if known is not None and reason != "exhausted":
+        if known is not None and reason not in UNTOLD:
             self._tell(tx, known, reason, at, erase=erase)
 
     def _tell(self, tx: Tx, known: Any, reason: str, at: int, *, erase: bool = False) -> None:

@@ -91,6 +91,24 @@ def test_outside_it_the_person_is_asked(use, changes, reason):
     assert decide(request_of(use), use, live, [NOTICE], NOW) == Ask(reason)
 
 
+@pytest.mark.parametrize(
+    ("action", "live", "said"),
+    [
+        pytest.param("merge", IDS, Granted("p-1", IDS), id="nothing new"),
+        pytest.param("merge", IDS[:-1], Ask("items"), id="an optional item was left out"),
+        pytest.param("merge", None, Refused("other_permission"), id="not this person's"),
+        pytest.param("replace", None, Refused("other_permission"), id="not this person's, to replace"),
+        pytest.param("replace", IDS, Ask("anew"), id="replacing always asks"),
+        pytest.param("create", IDS, Ask("anew"), id="a new one always asks"),
+        pytest.param("create", None, Ask("anew"), id="the first one too"),
+    ],
+)
+def test_what_an_agency_wants_done_with_a_permission(use, action, live, said):
+    """Grant Management §5.2."""
+    held = None if live is None else permission_of(use, *live)
+    assert decide(request_of(use), use, held, [NOTICE], NOW, action=action) == said
+
+
 def test_the_first_time_the_person_is_asked(use):
     assert decide(request_of(use), use, None, [NOTICE], NOW) == Ask("first")
 
@@ -202,7 +220,7 @@ CLASSES = st.tuples(*[st.integers(0, 3)] * 5)
     digests=DIGESTS,
     now=TIMES,
     classes=CLASSES,
-    state=st.sampled_from(["live", "live", "withdrawn", "expired", "superseded", "exhausted"]),
+    state=st.sampled_from(["live", "live", "withdrawn", "ended_by_controller", "expired", "superseded", "exhausted"]),
     version=st.sampled_from([3, 3, 2]),
     kind=st.sampled_from(["ongoing", "ongoing", "once"]),
     until=st.none() | TIMES,

@@ -47,6 +47,21 @@ def entries():
     yield ledger_entry.access_previewed(STREAM, **COMMON, journey="j1", items=ITEMS, sources=["tax", "population"])
     yield ledger_entry.access_released(STREAM, **HELD, items=ITEMS, seen=SEEN, sources=["population"], repeat_of=41)
     yield ledger_entry.credential_issued(STREAM, **HELD, items=ITEMS, sources=["population"], configuration="residence")
+    yield ledger_entry.permission_given(
+        STREAM,
+        **HELD,
+        kind="ongoing",
+        mode="consent",
+        granted=["address.registered"],
+        decisions={"address.registered": "given"},
+        lookup=bytes(32),
+        notice=b"\x01" * 32,
+        language="en",
+        valid_to=TS + 86_400_000_000,
+        amends=True,
+        journey="j2",
+    )
+    yield ledger_entry.permission_ended(STREAM, "ended_by_controller", **HELD, actor="controller")
 
 
 def made():

@@ -103,6 +103,42 @@ def test_withdrawn(database, now, world):
     assert (ended.state, ended.ended_seq, ended.ended_at) == ("withdrawn", 2, now + SECOND)
 
 
+def test_a_new_decision_about_the_same_permission(database, now, world):
+    """Grant Management §5.2: what is allowed is what was decided last; since when and how often go on."""
+    world(given(now), released())
+    narrower = {"granted": ITEMS[:1], "decisions": {ITEMS[0]: "given"}, "notice": b"m" * 32, "amends": True}
+    world(given(now, valid_to=now + 2 * DAY, **narrower), later=SECOND)
+    amended = read(database)
+    assert (amended.items, amended.notice_digest, amended.given_seq) == (ITEMS[:1], b"m" * 32, 3)
+    assert (amended.valid_from, amended.valid_to, amended.uses, amended.state) == (now, now + 2 * DAY, 1, "live")
+    with pytest.raises(ImpossibleEvent):
+        world(released(ITEMS[1]))
+    world(released(ITEMS[0]))
+    world(given(now, "p-2", supersedes="p-1"), later=SECOND)
+    assert read(database).state == "superseded"
+
+
+def test_one_for_once_that_becomes_the_ongoing_one(database, now, world):
+    """The ongoing one before it ends; without saying so it cannot be."""
+    world(given(now), given(now, "p-2", kind="once"))
+    with pytest.raises(ImpossibleEvent):
+        world(given(now, "p-2", amends=True))
+    world(given(now, "p-2", amends=True, supersedes="p-1"))
+    assert [(read(database, name).state, read(database, name).kind) for name in ("p-1", "p-2")] == [
+        ("superseded", "ongoing"),
+        ("live", "ongoing"),
+    ]
+
+
+def test_ended_by_the_agency(database, now, world):
+    back = ledger_entry.permission_ended(STREAM, "ended_by_controller", permission="p-1", actor="controller", **WHO)
+    world(given(now))
+    world(back, later=SECOND)
+    assert (read(database).state, read(database).ended_at) == ("ended_by_controller", now + SECOND)
+    with pytest.raises(ImpossibleEvent):
+        world(back)
+
+
 def test_the_last_allowed_use_exhausts(database, now, world):
     issued = ledger_entry.credential_issued(
         STREAM, permission="p-1", items=dict.fromkeys(ITEMS, "provided"), configuration="residence", **WHO
@@ -127,6 +163,11 @@ def test_the_last_allowed_use_exhausts(database, now, world):
         lambda now: [given(now), withdrawn(party="norr-planning")],
         lambda now: [given(now, valid_to=now), released()],
         lambda now: [given(now), given(now, "p-2")],
+        lambda now: [given(now, amends=True)],
+        lambda now: [given(now), withdrawn(), given(now, amends=True)],
+        lambda now: [given(now, valid_to=now), given(now, amends=True)],
+        lambda now: [given(now), given(now, amends=True, lookup=bytes(32))],
+        lambda now: [given(now), given(now, amends=True, party="norr-planning")],
         lambda now: [given(now), given(now, "p-2", supersedes="p-3")],
         lambda now: [given(now), withdrawn(), given(now, "p-2", supersedes="p-1")],
         lambda now: [given(now, party="norr-planning"), given(now, "p-2", supersedes="p-1")],

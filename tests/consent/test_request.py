@@ -166,3 +166,12 @@ def test_a_use_of_a_newer_version_is_asked_for(uses, childcare):
     found = request.normalise([USE], intended_use.collect([*uses.versions.values(), newer]), CLIENT)
     assert found is not None
     assert found.version == 4
+
+
+def test_what_was_given_before_is_asked_for_again_beside_it(uses, childcare):
+    """Grant Management §5.2 `merge`: in the order of the use, as the use registers it; what is no longer registered is gone."""
+    asked = request.normalise([USE, "contact.email"], uses, CLIENT, [Narrowing(kind="once")])
+    together = request.merged(asked, childcare, ["contact.iban", "identity.given_name", "no.such_item"], ongoing=True)
+    assert together.item_ids == ("identity.given_name", "contact.iban", "contact.email")
+    assert (together.required, together.kind) == ({"identity.given_name"}, "ongoing")
+    assert request.merged(asked, childcare, [], ongoing=False) == asked

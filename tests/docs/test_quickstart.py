@@ -53,6 +53,8 @@ def test_the_errors(whole: Whole) -> None:
     met.add(agency.receives(page)["error"])
     token = agency.token(maria.shares(maria.open(agency.asks())))
     maria.stops(token["grant_id"])
+    gone = agency.push(grant_management_action="merge", grant_id=token["grant_id"])
+    met.add(gone.json()["error"])
     stopped = agency.data(token["access_token"])
     met.add(stopped.json()["error"])
     assert "ended this permission" in stopped.json()["error_description"]

@@ -45,7 +45,7 @@ def told(answers: Sequence[httpx2.Response]) -> Counter[tuple[int, str]]:
 
 
 def error(answer: httpx2.Response) -> str:
-    is_json = answer.headers.get("content-type") == "application/json"
+    is_json = answer.headers.get("content-type") == "application/json" and answer.status_code != 204
     return str(answer.json().get("error", "")) if is_json else ""
 
 
@@ -110,6 +110,23 @@ def test_no_release_comes_after_the_stop(demo: Service, world: World, place: int
     late = agency.data(token["access_token"])
     assert (late.status_code, error(late)) == (401, "invalid_token")
     world.answers += [a.json() | {"client": PLANNING} for a in answers if a.status_code == 200]
+
+
+def test_a_grant_is_given_back_once_and_no_release_comes_after(demo: Service, world: World) -> None:
+    """Grant Management §6.5: of the agency's calls one ends the grant; the ledger's order says which releases came before."""
+    citizen, agency = world.neighbour(), world.agency()
+    scope = f"openid use:{agency.use} grant_management_query grant_management_revoke"
+    token = agency.token(citizen.shares(citizen.comes_from(agency.asks(scope=scope))))
+    access, path = token["access_token"], f"/grants/{token['grant_id']}"
+    assert agency.data(access).status_code == 200  # learns a nonce
+    ends = [volley.resource(agency, "DELETE", path, access) for _ in range(MANY)]
+    answers = demo.volley([one for end in ends for one in (volley.release(agency, access), end)])
+    assert told(answers[1::2]) == {(204, ""): 1, (404, "not_found"): MANY - 1}
+    (ended,) = entries(world, citizen, "permission.ended_by_controller")
+    assert max(one.seq for one in entries(world, citizen, "access.released")) < ended.seq
+    assert told([answer for answer in answers[::2] if answer.status_code != 200]).keys() <= {(401, "invalid_token")}
+    assert [agency.data(access).status_code, agency.call("GET", path, token=access).status_code] == [401, 404]
+    world.answers += [a.json() | {"client": agency.client_id} for a in answers[::2] if a.status_code == 200]
 
 
 def test_16_presses_of_share_give_one_permission_and_one_code(demo: Service, world: World) -> None:

@@ -23,9 +23,14 @@ def signed(agency: Agency, path: str, form: dict[str, str]) -> httpx2.Request:
 
 def release(agency: Agency, token: str) -> httpx2.Request:
     """An agency's call for the data, with a proof of its own; its nonce must be known."""
-    url = agency.issuer + "/prefill"
-    headers = {"Authorization": f"DPoP {token}", "DPoP": agency.proof("GET", url, token)}
-    return httpx2.Request("GET", url, headers=headers)
+    return resource(agency, "GET", "/prefill", token)
+
+
+def resource(agency: Agency, method: str, path: str, token: str) -> httpx2.Request:
+    """An agency's call to a resource, as above."""
+    url = agency.issuer + path
+    headers = {"Authorization": f"DPoP {token}", "DPoP": agency.proof(method, url, token)}
+    return httpx2.Request(method, url, headers=headers)
 
 
 def wire(request: httpx2.Request, *, close: bool = True) -> bytes:

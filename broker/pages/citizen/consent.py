@@ -68,19 +68,19 @@ async def look(visit: Visit, *, retry: bool = False) -> Facts:
 
     `retry`: registers that gave no answer then are asked again. A question that was put stays one, whatever happens meanwhile.
     """
-    wired, asked = visit.wired, visit.journey.request.data
+    wired, request, asked = visit.wired, visit.journey.request, visit.journey.request.data
     with wired.database.read() as tx:
         stream = people.ledger_stream(tx, wired.vault, visit.session.person_id)
-        live = permission.find_live(tx, permission.lookup(stream.key, visit.use.client_id, visit.use.id), visit.now)
+        live = visits.standing(tx, visit, stream, visit.now)
         held = preview.open_(tx, wired.vault, visit.handle, visit.now)
         receipt = _receipt(tx, visit, stream)
     chosen = notice.build(visit.use, asked, wired.catalogue, visit.language)
     texts = notice.digests(visit.use, asked, wired.catalogue)
-    verdict = decision.decide(asked, visit.use, live, texts.values(), visit.now)
-    put = "consent" in visit.journey.request.prompt or visit.journey.state == "previewed"
+    verdict = decision.decide(asked, visit.use, live, texts.values(), visit.now, action=request.grant_action)
+    put = "consent" in request.prompt or visit.journey.state == "previewed"
     if isinstance(verdict, decision.Granted) and put:
         verdict = decision.Ask("first")
-    if not isinstance(verdict, decision.Ask) or "none" in visit.journey.request.prompt:  # nothing will be shown
+    if not isinstance(verdict, decision.Ask) or "none" in request.prompt:  # nothing will be shown
         return Facts(visit, stream, chosen, verdict, live, {}, None)
     if held is None or receipt is None:
         found = await _fetched(visit, asked.item_ids)
@@ -163,7 +163,8 @@ def end(tx: Tx, facts: Facts, now: int) -> Answer | None:
     if isinstance(facts.verdict, decision.Granted):
         return again(tx, facts, facts.verdict, now)
     if isinstance(facts.verdict, decision.Refused):
-        return back(tx, facts.visit, "invalid_request", now)
+        error = "invalid_grant_id" if facts.verdict.reason == "other_permission" else "invalid_request"
+        return back(tx, facts.visit, error, now)
     if "none" in facts.visit.journey.request.prompt:
         return back(tx, facts.visit, "consent_required", now)
     return None if facts.eligible else back(tx, facts.visit, "access_denied", now)
@@ -184,6 +185,8 @@ def again(tx: Tx, facts: Facts, granted: decision.Granted, now: int) -> Answer:
     )
     if not first:
         return Redirect(visit.path("consent"))
+    if visit.journey.request.grant_id is not None:
+        journey.renew(tx, granted.permission_id, visit.journey.journey_id, now)
     preview.drop(tx, visit.journey.journey_id)
     preview.hold(
         tx,
@@ -224,17 +227,17 @@ def back(tx: Tx, visit: Visit, error: str, now: int) -> Answer:
 
 def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:
     """Open the values with the preview's receipt and lay out the screen."""
-    visit = facts.visit
+    visit, asked = facts.visit, facts.visit.journey.request.data
     return Page(
         "consent.html",
         {
             "action": visit.path("consent"),
             "service": visit.service,
             "notice": notice.page(facts.notice),
-            "rows": [_row(facts, receipt, item.id, required=item.required) for item in _asked(facts)],
+            "rows": [_row(facts, receipt, item.id, required=item.required) for item in asked.items],
             "shown": shown(facts),
             "differences": list(facts.differences),
-            "durations": _periods(facts) if visit.journey.request.data.kind == "ongoing" else None,
+            "durations": _periods(facts) if asked.kind == "ongoing" else None,
             "error": facts.error,
         },
         form_action=visit.agency_origin,
@@ -246,10 +249,6 @@ def _periods(facts: Facts) -> list[dict[str, Any]]:
     if facts.days not in {one["value"] for one in offered}:
         return offered
     return [{**one, "checked": one["value"] == facts.days} for one in offered]
-
-
-def _asked(facts: Facts) -> Any:
-    return facts.visit.journey.request.data.items
 
 
 def _row(facts: Facts, receipt: release.ReleaseReceipt, item: str, *, required: bool) -> dict[str, Any]:
@@ -282,7 +281,7 @@ def shown(facts: Facts) -> str:
     key = sealing.derive(visit.handle, "semel/shown/v1")
     rows = [
         [item.id, facts.found[item.id].status, _value_mac(facts.found[item.id], key), facts.found[item.id].as_of]
-        for item in _asked(facts)
+        for item in visit.journey.request.data.items
         if item.id in facts.found
     ]
     screen = {

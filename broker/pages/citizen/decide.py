@@ -96,7 +96,16 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
     if facts.changed and facts.screen.previewed is not None:
         receipt, again = facts.screen.previewed, replace(facts.screen, error="changed")
         return Later(lambda _: screen.page(again, receipt)), []
-    permission_id = str(uuid6.uuid7())
+    return _share(tx, facts, now)
+
+
+def _share(tx: Tx, facts: Decided, now: int) -> tuple[Answer, list[Entry]]:
+    """Give what was on the screen: a new permission, or a new decision about the one the agency named."""
+    visit = facts.screen.visit
+    grant_id = visit.journey.request.grant_id
+    if grant_id is not None and not _may_change(tx, facts.screen, now):
+        return screen.back(tx, visit, "invalid_grant_id", now), []
+    permission_id = grant_id or str(uuid6.uuid7())
     waits = visit.wired.durations
     opens = now + (waits.receipt + waits.code + waits.token) * SECOND
     first = journey.decided(
@@ -109,6 +118,8 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
     )
     if not first or facts.screen.held is None or facts.shared is None:
         return Redirect(visit.path("consent")), []
+    if grant_id is not None:
+        journey.renew(tx, permission_id, visit.journey.journey_id, now)
     notice.keep(tx, facts.screen.notice)
     preview.keep(tx, facts.screen.held, facts.shared.kept)
     preview.reseal(tx, visit.wired.vault, facts.screen.held, visit.journey.code_public, expires=opens)
@@ -121,13 +132,23 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
     return Redirect(visit.path("done")), [entry]
 
 
+def _may_change(tx: Tx, facts: screen.Facts, now: int) -> bool:
+    """Whether the named grant is still live and this person's, and holds nothing this page did not show if it is added to."""
+    visit, held = facts.visit, visits.standing(tx, facts.visit, facts.stream, now)
+    if held is None:
+        return False
+    kept = set(held.items) & set(visit.use.item_ids)
+    return visit.journey.request.grant_action != "merge" or kept <= set(visit.journey.request.data.item_ids)
+
+
 def _given(tx: Tx, facts: Decided, permission_id: str, now: int, valid_to: int) -> Entry:
     visit, shared, asked = facts.screen.visit, facts.shared, facts.screen.visit.journey.request.data
     if shared is None:
         raise ValueError("nothing was shared")
     lookup = permission.lookup(facts.screen.stream.key, visit.use.client_id, visit.use.id)
     earlier = permission.find_live(tx, lookup, now) if asked.kind == "ongoing" else None
-    who: dict[str, Any] = {} if earlier is None else {"supersedes": earlier.permission_id}
+    ends = earlier is not None and earlier.permission_id != permission_id
+    who: dict[str, Any] = {"supersedes": earlier.permission_id} if earlier is not None and ends else {}
     return ledger_entry.permission_given(
         facts.screen.stream,
         entry_id=str(uuid6.uuid7()),
@@ -144,6 +165,7 @@ def _given(tx: Tx, facts: Decided, permission_id: str, now: int, valid_to: int) 
         valid_to=valid_to,
         journey=visit.journey.journey_id,
         acr=visit.journey.acr,
+        amends=visit.journey.request.grant_id is not None,
         **who,
     )
 

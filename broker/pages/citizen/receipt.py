@@ -20,7 +20,7 @@ from consent.history import Event
 from consent.ledger_entry import Stream
 from consent.permission import Permission
 
-GIVEN, SHOWN = "permission.given", "access.previewed"
+SHOWN = "access.previewed"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _entries(tx: Tx, stream: Stream, permission_id: str) -> tuple[Event | None, 
     given: list[Event] = []
 
     def both(one: Event) -> bool:
-        if one.type == GIVEN and one.permission == permission_id:
+        if one.type in permission.GIVES and one.permission == permission_id:
             given.append(one)
         return bool(given) and one.type == SHOWN and one.private.get("journey") == given[0].private.get("journey")
 

@@ -16,8 +16,10 @@ from broker.authorization import journey
 from broker.authorization.journey import Journey
 from broker.database import Tx
 from broker.sign_in.session import Session
-from consent import intended_use
+from consent import intended_use, permission
 from consent.intended_use import IntendedUse
+from consent.ledger_entry import Stream
+from consent.permission import Permission
 from keys import sealing
 
 DECIDING = ("open", "previewed")
@@ -101,6 +103,16 @@ def _handle(request: Request, found: Journey) -> bytes | None:
     if len(handle) != journey.HANDLE or not hmac.compare_digest(sealing.public_of(handle), found.handle_public):
         return None
     return handle
+
+
+def standing(tx: Tx, visit: Visit, stream: Stream, now: int) -> Permission | None:
+    """Find what this person allows already: the grant that the agency names, if it is theirs, or their ongoing one."""
+    lookup, named = permission.lookup(stream.key, visit.use.client_id, visit.use.id), visit.journey.request.grant_id
+    if named is None:
+        return permission.find_live(tx, lookup, now)
+    held = permission.get(tx, named)
+    theirs = held is not None and hmac.compare_digest(held.lookup, lookup) and held.standing(now) == "live"
+    return held if theirs else None
 
 
 def overtaken(tx: Tx, visit: Visit) -> Redirect | None:

@@ -39,4 +39,5 @@ def test_only_what_works() -> None:
 def test_wallet_uses_are_not_scopes() -> None:
     """An agency cannot ask under the use by which people add a document to their own wallet."""
     scopes = discovery.scopes_of(intended_use.load(Path("openid-config")))
-    assert scopes == ("openid", "use:norr.building-permit", "use:norr.childcare-allowance")
+    managing = ("grant_management_query", "grant_management_revoke")
+    assert scopes == ("openid", *managing, "use:norr.building-permit", "use:norr.childcare-allowance")

@@ -138,6 +138,8 @@ def event(kind: str, seq: int, **more: Any) -> dict[str, Any]:
 EVENTS = [
     event("credential.issued", 6, title="Proof of residence", agency="Semel"),
     event("permission.withdrawn", 5, items=[]),
+    event("permission.ended_by_controller", 8, items=[]),
+    event("permission.amended", 7),
     event("access.released", 4),
     event("permission.given", 3),
     event("access.previewed", 2),
