@@ -30,6 +30,7 @@ Name = Literal["subject_dn", "san_dns", "san_uri", "san_ip", "san_email"]
 MAX_DER = 8 * 1024  # bytes
 MAX_CHAIN = 4  # certificates between a client's and an authority's
 MAX_NAME = 1024  # characters
+REMEMBERED = 1000  # chains
 USES = frozenset({ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE})
 _BYTES = re.compile(r":([A-Za-z0-9+/]+={0,2}):", re.ASCII)  # a byte sequence (RFC 8941 §3.3.5)
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
@@ -73,9 +74,13 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Authorities:
-    """The certification authorities that vouch for clients' names."""
+    """The certification authorities that vouch for clients' names.
+
+    A chain that was followed once is remembered with the time in which all of it is valid: its signatures do not change.
+    """
 
     certificates: tuple[x509.Certificate, ...] = field(repr=False)
+    _followed: dict[Certificate, tuple[datetime, datetime]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def parse(cls, pem: bytes) -> Authorities:
@@ -90,17 +95,25 @@ class Authorities:
 
         Raises `InvalidCertificate`. A certificate that names uses must name authentication of clients.
         """
+        instant = datetime.fromtimestamp(now // 1_000_000, UTC)
+        known = self._followed.get(certificate)
+        if known is not None and known[0] <= instant <= known[1]:
+            return
         builder = (
             verification.PolicyBuilder()
             .store(verification.Store(list(self.certificates)))
-            .time(datetime.fromtimestamp(now // 1_000_000, UTC))
+            .time(instant)
             .max_chain_depth(MAX_CHAIN)
             .extension_policies(ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(), ee_policy=_clients())
         )
         try:
-            builder.build_client_verifier().verify(certificate.parsed, list(certificate.chain))
+            chain = builder.build_client_verifier().verify(certificate.parsed, list(certificate.chain)).chain
         except (verification.VerificationError, ValueError) as problem:
             raise InvalidCertificate("no authority known here vouches for the client certificate") from problem
+        if len(self._followed) >= REMEMBERED:
+            self._followed.clear()
+        begins, ends = max(one.not_valid_before_utc for one in chain), min(one.not_valid_after_utc for one in chain)
+        self._followed[certificate] = begins, ends
 
 
 def from_header(value: str, chain: str = "") -> Certificate:
@@ -165,6 +178,7 @@ def _parsed(der: bytes) -> Certificate:
     return Certificate(base64url.encode(hashlib.sha256(der).digest()), parsed)
 
 
+@lru_cache(maxsize=1024)
 def _name(kind: Name, text: str) -> Any:
     """A registered name in the form in which a certificate carries it."""
     if not 1 <= len(text) <= MAX_NAME:

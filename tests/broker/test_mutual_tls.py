@@ -188,6 +188,17 @@ def test_a_chain_comes_along(guarded: Guarded) -> None:
     assert guarded.redeem(shown("another authority's"), headers=[alone]).status == 401
 
 
+def test_a_chain_that_was_good_ends_with_its_shortest_link(guarded: Guarded) -> None:
+    """RFC 5280 §6.1: what was found out once is not believed for longer than it holds."""
+    short = make("CN=Short", CA, ca=True, end=AT + timedelta(days=2))
+    below, chain = make(DN, short), ("client-cert-chain", short.header)
+    assert guarded.redeem(below, headers=[chain]).status == 200
+    assert guarded.redeem(below, headers=[chain]).status == 200
+    assert guarded.redeem(below).status == 401  # the link is not remembered beyond its own chain
+    guarded.provider.clock[0] = int((AT + timedelta(days=3)).timestamp()) * 1_000_000
+    assert guarded.redeem(below, headers=[chain]).status == 401
+
+
 # fmt: off
 SELF_SIGNED: list[tuple[str, str | None, int]] = [
     ("§2.2 registered",                          "self",                200),

@@ -17,6 +17,8 @@ from tests.world import free_ports
 REFRESHING = {"grant_types": ["authorization_code", "refresh_token"]}
 BASELINE: dict[str, Any] = {"profile": "baseline"}  # with the defaults of RFC 7591 §2
 SECRET = "correct-secret_of.a~client" * 2
+SIGNING = {"request_object_signing_alg": "ES256", "require_signed_request_object": True}
+FILES = "https://files.agency.example/"
 NAME = "vouched-for.agency.example"
 MTLS: dict[str, Any] = {**REFRESHING, "tls_client_certificate_bound_access_tokens": True}
 
@@ -25,7 +27,7 @@ def clients(ca: Certified) -> dict[str, Client]:
     """Who asks here, each under its own use."""
     made = [
         Client("openid-client", REFRESHING),
-        Client("openid-client-jarm", {**REFRESHING, "authorization_signed_response_alg": "ES256"}),
+        Client("message-signing", {**REFRESHING, **SIGNING, "authorization_signed_response_alg": "ES256"}),
         Client("oauth4webapi", REFRESHING),
         Client("oauth4webapi-jarm", {**REFRESHING, "authorization_signed_response_alg": "ES256"}),
         Client("self-signed", {**MTLS, "token_endpoint_auth_method": "self_signed_tls_client_auth"}),
@@ -39,6 +41,12 @@ def clients(ca: Certified) -> dict[str, Client]:
             {**BASELINE, "redirect_uris": [f"http://127.0.0.1:{free_ports(1)}/members/callback"]},
             secret=SECRET,
         ),
+        Client("details", REFRESHING),
+        Client(
+            "caller",
+            {"grant_types": ["client_credentials"], "scope": "files:read", "calls": [FILES], "redirect_uris": []},
+        ),
+        Client("files", {"grant_types": [], "scope": "", "serves": [FILES], "redirect_uris": []}),
         Client("authlib", {**BASELINE, **REFRESHING}, secret=SECRET),
     ]
     made[4].certificate = certified("CN=self-signed")

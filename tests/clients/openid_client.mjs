@@ -8,13 +8,13 @@ import { answer, come_back, read, say } from './story.mjs'
 const told = read()
 const signing = { name: 'ECDSA', namedCurve: 'P-256' }
 const execute = []
-let method
+let method, key
 if (told.certificate) {
   const dispatcher = new Agent({ connect: { cert: told.certificate, key: told.key, ca: told.ca } })
   method = client.TlsClientAuth()
   execute.push((config) => { config[client.customFetch] = (url, options) => dispatched(url, { ...options, dispatcher }) })
 } else {
-  const key = await crypto.subtle.importKey('jwk', told.jwk, signing, false, ['sign'])
+  key = await crypto.subtle.importKey('jwk', told.jwk, signing, false, ['sign'])
   method = client.PrivateKeyJwt({ key, kid: told.jwk.kid })
 }
 if (told.jarm) execute.push(client.useJwtResponseMode)
@@ -24,13 +24,19 @@ const keys = { DPoP: told.certificate ? undefined : client.getDPoPHandle(config,
 
 const verifier = client.randomPKCECodeVerifier()
 const expected = { state: client.randomState(), nonce: client.randomNonce() }
-const url = await client.buildAuthorizationUrlWithPAR(config, {
+let asked = {
   redirect_uri: told.redirect_uri,
   scope: told.scope,
   code_challenge: await client.calculatePKCECodeChallenge(verifier),
   code_challenge_method: 'S256',
   ...expected,
-}, keys)
+}
+if (told.details) asked.authorization_details = JSON.stringify(told.details)
+if (told.signs) {
+  const signed = await client.buildAuthorizationUrlWithJAR(config, asked, { key, kid: told.jwk.kid })
+  asked = signed.searchParams
+}
+const url = await client.buildAuthorizationUrlWithPAR(config, asked, keys)
 say({ url: url.href })
 
 const back = await come_back()
@@ -44,6 +50,7 @@ const data = async (token) => answer(
 const got = {
   claims: tokens.claims(),
   type: tokens.token_type,
+  details: tokens.authorization_details,
   access_token: tokens.access_token,
   userinfo: await client.fetchUserInfo(config, tokens.access_token, sub, keys),
   prefill: await data(tokens.access_token),

@@ -151,6 +151,7 @@ class Service:
     people: list[dict[str, Any]]
     browsers: list[Person] = field(default_factory=list)
     acted: set[str] = field(default_factory=set)
+    initial: str = ""  # lets one client register itself
 
     @property
     def issuer(self) -> str:
@@ -308,6 +309,20 @@ def running(folder: Path, ca: Certified, clients: dict[str, Client]) -> Iterator
                 stdout=errors,
                 cwd=CHECKOUT,
             )
+        command = [
+            sys.executable,
+            "-m",
+            "broker.cli",
+            "clients",
+            "token",
+            "--profile",
+            "fapi2",
+            "--uses",
+            "1",
+            "--json",
+        ]
+        made = subprocess.run(command, check=True, env=env, cwd=CHECKOUT, capture_output=True, text=True)
+        service.initial = str(json.loads(made.stdout)[0]["initial_access_token"])
         with httpx2.Client(trust_env=False) as http:
             wait(http, f"{service.plan.tax}/healthz", folder, registers)  # the broker reads a secret that it makes
         broker = program(stack, programs["broker"], log, env)

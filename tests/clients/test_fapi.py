@@ -27,6 +27,10 @@ def told(service: Service, client: Client) -> dict[str, Any]:
         "scope": f"openid use:{client.use}",
         "jarm": "authorization_signed_response_alg" in client.members,
     }
+    if client.client_id == "details":
+        detail = {"type": f"{service.issuer}/rar/prefill/v1", "intended_use": client.use, "actions": ["read"]}
+        about |= {"scope": "openid", "details": [detail]}
+    about["signs"] = "request_object_signing_alg" in client.members
     names = ("id_token_signed_response_alg", "authorization_signed_response_alg")
     about["metadata"] = {"id_token_signed_response_alg": "ES256"} | {
         name: client.members[name] for name in names if name in client.members
@@ -42,7 +46,8 @@ def told(service: Service, client: Client) -> dict[str, Any]:
     ("program", "client_id"),
     [
         ("openid_client", "openid-client"),
-        ("openid_client", "openid-client-jarm"),
+        ("openid_client", "message-signing"),
+        ("openid_client", "details"),
         ("oauth4webapi", "oauth4webapi"),
         ("oauth4webapi", "oauth4webapi-jarm"),
         ("openid_client", "self-signed"),
@@ -68,7 +73,32 @@ def test_the_whole_way(service: Service, program: str, client_id: str) -> None:
         items = answered["body"]["items"]
         assert {item for item in REQUIRED if items[item]["status"] == "provided"} == REQUIRED
     assert got["refused"]["error"] == "invalid_grant"
+    if client_id == "details":
+        assert got["details"][0]["type"] == f"{service.issuer}/rar/prefill/v1"
     if program == "oauth4webapi":
         assert got["nonces"] >= 1
     else:
         assert (got["revoked"]["status"], got["revoked"]["error"]) == (401, "invalid_token")
+
+
+def test_machines(service: Service) -> None:
+    """RFC 7591, RFC 6749 §4.4, RFC 8707, RFC 7662, RFC 9701, RFC 7009: no person in it."""
+    caller, server = service.clients["caller"], service.clients["files"]
+    registration = {"client_name": "Registered", "grant_types": ["client_credentials"], "response_types": []}
+    registration |= {"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256"}
+    about = {"issuer": service.issuer, "client_id": caller.client_id, "jwk": caller.key.jwk_private}
+    about |= {
+        "server_id": server.client_id,
+        "server_jwk": server.key.jwk_private,
+        "resource": server.members["serves"][0],
+    }
+    about |= {"registration": {**registration, "jwks": {"keys": [caller.key.jwk]}}, "initial": service.initial}
+    with programs.running("machine", about, service.folder, service.ca_file) as machine:
+        got = machine.says()
+    assert got["registered"]["client_name"] == "Registered"
+    assert (got["itself"], got["type"]) == ("dpop", "dpop")
+    assert got["before"]["active"] is True
+    assert got["before"]["client_id"] == got["before"]["sub"] == "caller"
+    assert got["before"]["aud"] == server.members["serves"][0]
+    assert got["after"] == {"active": False}
+    assert (got["unknown"]["error"], got["person"]["error"]) == ("invalid_target", "invalid_scope")

@@ -9,6 +9,7 @@ import pytest
 from broker.clients.key_sets import KeySets, NoKeys
 from broker.egress import Egress, EgressRefused, Reply
 from tests.broker.relying import Key, client
+from tests.certified import make
 
 SECOND = 1_000_000
 ADDRESS = "https://rp.example/jwks.json"
@@ -59,6 +60,26 @@ def test_rotation_is_seen_at_once_and_strangers_cause_no_storm(now: int) -> None
         assert site.asked == 2
         await kept.of(CLIENT, "new", now + 502 * SECOND)
         assert site.asked == 3
+
+    asyncio.run(story())
+
+
+def test_a_renewed_certificate_is_seen_at_once(now: int) -> None:
+    """RFC 8705 §2.2.2; who shows one that is not there causes no storm."""
+    old, new = make("CN=old"), make("CN=new")
+    site = Site()
+    site.body = json.dumps({"keys": [old.jwk]}).encode()
+    kept = sets(site)
+
+    async def story() -> None:
+        assert old.x5t in (await kept.of(CLIENT, None, now, certificate=old.x5t)).certificates
+        assert old.x5t in (await kept.of(CLIENT, None, now + 100 * SECOND, certificate=old.x5t)).certificates
+        assert site.asked == 1
+        site.body = json.dumps({"keys": [old.jwk, new.jwk]}).encode()
+        assert new.x5t in (await kept.of(CLIENT, None, now + 100 * SECOND, certificate=new.x5t)).certificates
+        for step in range(50):
+            await kept.of(CLIENT, None, now + 101 * SECOND, certificate=f"stranger-{step}")
+        assert site.asked == 2
 
     asyncio.run(story())
 
