@@ -49,6 +49,7 @@ session = Table(
     Column("idle_until", Integer64, nullable=False),
     Column("expires", Integer64, nullable=False),
     Column("closed", Integer64, nullable=False, default=0),
+    Column("relying_parties", LargeBinary),  # where it signed in to, sealed with the person's own key
     sqlite_strict=True,
 )
 

@@ -66,6 +66,8 @@ class ClientMetadata(BaseModel):
     application_type: Literal["web", "native"] = "web"
     redirect_uris: Annotated[tuple[Address, ...], Field(max_length=50)] = ()
     post_logout_redirect_uris: Annotated[tuple[Address, ...], Field(max_length=50)] = ()
+    backchannel_logout_uri: Address | None = None
+    backchannel_logout_session_required: bool = False
     response_types: tuple[Literal["code"], ...] = ("code",)
     grant_types: tuple[Annotated[str, Field(max_length=100)], ...] = ("authorization_code",)
     scope: Annotated[str, Field(max_length=4000)] = "openid"

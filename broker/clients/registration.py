@@ -29,7 +29,8 @@ OURS = frozenset(
 ALLOWED = frozenset(
     {
         "client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri", "contacts", "application_type",
-        "redirect_uris", "post_logout_redirect_uris", "response_types", "grant_types", "scope",
+        "redirect_uris", "post_logout_redirect_uris", "backchannel_logout_uri", "backchannel_logout_session_required",
+        "response_types", "grant_types", "scope",
         "token_endpoint_auth_method", "token_endpoint_auth_signing_alg", "id_token_signed_response_alg",
         "request_object_signing_alg", "require_signed_request_object", "request_uris", "authorization_signed_response_alg",
         "jwks", "jwks_uri", "sector_identifier_uri", "subject_type", "default_acr_values", "default_max_age",

@@ -104,7 +104,8 @@ def _plain(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "acr_values_supported": list(intended_use.ACR[:2]),
         "prompt_values_supported": sorted(prompt.VALUES),
         "claim_types_supported": ["normal"],
-        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "acr", "auth_time"],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "acr", "auth_time", "sid"],
+        **_logout(),
         "claims_parameter_supported": True,
         "authorization_details_types_supported": [issuer + details_schema.PATH],
         "display_values_supported": ["page", "touch"],
@@ -120,6 +121,11 @@ def scopes_of(uses: Uses) -> tuple[str, ...]:
     """Name the scope values a client may send: `openid`, the two for its grants, and one for each use of the agencies."""
     asked = sorted(use.id for use in uses.current.values() if use.mode == "consent")
     return ("openid", *sorted(grant_management.SCOPES), *(f"use:{use_id}" for use_id in asked))
+
+
+def _logout() -> dict[str, Any]:
+    """How clients hear of the end of a session (OpenID Connect Back-Channel Logout 1.0 §2.1)."""
+    return {"backchannel_logout_supported": True, "backchannel_logout_session_supported": True}
 
 
 def _anonymous() -> dict[str, Any]:

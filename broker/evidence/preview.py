@@ -24,7 +24,10 @@ from keys.vault import Vault
 
 @dataclass(frozen=True)
 class Held:
-    """An opened row: whose it is, the values (still sealed against being read), and whether they were released."""
+    """An opened row: whose it is, the values (still sealed against being read), and whether they were released.
+
+    `session`: the secret of the session it was seen in, empty where there was none.
+    """
 
     row_id: str
     person_id: str
@@ -33,6 +36,7 @@ class Held:
     released: bool
     row_key: bytes
     day: date
+    session: bytes = b""
 
 
 def hold(
@@ -47,6 +51,7 @@ def hold(
     now: int,
     expires: int,
     family: str | None = None,
+    session: bytes = b"",
 ) -> None:
     """Store a new row for the holders whose public keys (32 bytes each) are given; `now`, `expires` in microseconds.
 
@@ -57,7 +62,7 @@ def hold(
     tx.execute(
         insert(sealed_row).values(
             row_id=row_id,
-            person=sealing.encrypt(row_key, canonical.dumps([person_id, auth_time]), row_id.encode()),
+            person=sealing.encrypt(row_key, canonical.dumps([person_id, auth_time, session.hex()]), row_id.encode()),
             found=release.pack(found, row_key),
             day=day.isoformat(),
             expires=expires,
@@ -89,9 +94,9 @@ def open_(tx: Tx, vault: Vault, handle: bytes, now: int) -> Held | None:
         row_key = sealing.open_with(handle, vault.preview_key(day), row.box)
     except keys_errors.KeysError:
         return None
-    person_id, auth_time = canonical.loads(sealing.decrypt(row_key, row.person, row.row_id.encode()))
+    person_id, auth_time, session = canonical.loads(sealing.decrypt(row_key, row.person, row.row_id.encode()))
     found = release.unpack(row.found, row_key, Found)
-    return Held(row.row_id, person_id, auth_time, found, bool(row.released), row_key, day)
+    return Held(row.row_id, person_id, auth_time, found, bool(row.released), row_key, day, bytes.fromhex(session))
 
 
 def reseal(tx: Tx, vault: Vault, held: Held, public: bytes, *, expires: int) -> None:

@@ -50,7 +50,7 @@ async def gather(asked: TokenRequest) -> Facts | journey.Spent:
     if not isinstance(found, journey.Redeemable) or pairwise is None:
         raise Wire("invalid_grant", "the code is unknown or too old")
     _check_bound(asked, found.journey.request, client)
-    about = _about(asked, found, client, subject.pairwise(pairwise, client.pairwise_sector))
+    about = _about(asked, found, client, pairwise)
     return Facts(found, asked.vault, issue.sign(asked, about, refreshable=True))
 
 
@@ -100,11 +100,11 @@ def _check_bound(asked: TokenRequest, request: AuthorizationRequest, client: Cli
         raise Wire("invalid_grant", "the code is bound to another key")
 
 
-def _about(asked: TokenRequest, found: journey.Redeemable, client: Client, sub: str) -> About:
-    request = found.journey.request
+def _about(asked: TokenRequest, found: journey.Redeemable, client: Client, pairwise: bytes) -> About:
+    request, session = found.journey.request, found.held.session
     return About(
         person_id=found.person_id,
-        subject=sub,
+        subject=subject.pairwise(pairwise, client.pairwise_sector),
         client=client,
         scope=request.scope,
         acr=found.journey.acr,
@@ -116,4 +116,5 @@ def _about(asked: TokenRequest, found: journey.Redeemable, client: Client, sub: 
         audience=resource.audience(client, asked.issuer, asked.parameters.all("resource"), request.resources),
         resources=request.resources,
         nonce=request.nonce,
+        sid=subject.session_id(pairwise, session, client.client_id) if session else None,
     )

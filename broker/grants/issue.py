@@ -46,6 +46,7 @@ class About:
     audience: str
     resources: tuple[str, ...] = ()
     nonce: str | None = None
+    sid: str | None = None
     narrowed: bool = False
 
 
@@ -90,6 +91,7 @@ def sign(asked: TokenRequest, about: About, *, refreshable: bool) -> Issued:
             now=asked.now,
             nonce=about.nonce,
             auth_time=about.auth_time if about.told else None,
+            sid=about.sid,
             lifetime=asked.lifetime,
             alg=about.client.id_token_signed_response_alg,
         )

@@ -145,7 +145,7 @@ class Outbox:
         taken = (
             update(table)
             .where(row.id.in_(select(picked.c.id)))
-            .values(due=now + LEASE, attempts=row.attempts + 1)
+            .values(due=now + LEASE + row.due % SECOND, attempts=row.attempts + 1)
             .returning(row.id, row.kind, row.client_id, row.destination, row.attempts, row.expires, row.box)
         )
         return tuple(Letter(one.id, self.kinds[one.kind], *one[2:]) for one in tx.execute(taken))

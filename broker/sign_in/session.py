@@ -34,14 +34,25 @@ class Session:
     secret: bytes = field(repr=False)
     idle_until: int
     expires: int
+    relying_parties: bytes | None = field(default=None, repr=False)  # sealed: `relying_parties.py`
 
 
 def start(
-    tx: Tx, person_id: str, *, state: State, acr: str, amr: tuple[str, ...], now: int, idle: int, longest: int
+    tx: Tx,
+    person_id: str,
+    *,
+    state: State,
+    acr: str,
+    amr: tuple[str, ...],
+    now: int,
+    idle: int,
+    longest: int,
+    before: Session | None = None,
 ) -> tuple[str, Session]:
     """Begin a session after a proof of identity; return its cookie (43 characters, kept only as a hash) and itself.
 
     `idle` and `longest` in seconds: how long it may lie unused, and live at all. Half signed in it lives ten minutes.
+    `before`: the same person's session that this one goes on, taken with `take`: to agencies it is the same one.
     """
     cookie = opaque.token()
     idle, longest = (idle, longest) if state == "full" else (min(idle, HALF), min(longest, HALF))
@@ -53,9 +64,10 @@ def start(
         amr=amr,
         auth_time=now,
         fresh_code_at=now if "otp" in amr else None,
-        secret=secrets.token_bytes(32),
+        secret=secrets.token_bytes(32) if before is None else before.secret,
         idle_until=now + idle * SECOND,
         expires=now + longest * SECOND,
+        relying_parties=None if before is None else before.relying_parties,
     )
     row = {name: getattr(begun, name) for name in Session.__dataclass_fields__}
     tx.execute(insert(session).values(row | {"amr": " ".join(amr), "created": now, "closed": 0}))
@@ -66,9 +78,10 @@ def complete(
     tx: Tx, half: Session, *, acr: str, amr: tuple[str, ...], now: int, idle: int, longest: int
 ) -> tuple[str, Session] | None:
     """Turn a half session into a full one with another cookie, once; None when it was completed or ended meanwhile."""
-    if not _close(tx, half.id_hash, "password"):
+    taken = take(tx, half) if half.state == "password" else None
+    if taken is None:
         return None
-    return start(tx, half.person_id, state="full", acr=acr, amr=amr, now=now, idle=idle, longest=longest)
+    return start(tx, half.person_id, state="full", acr=acr, amr=amr, now=now, idle=idle, longest=longest, before=taken)
 
 
 def find(tx: Tx, cookie: str, now: int) -> Session | None:
@@ -116,22 +129,20 @@ def freshen(tx: Tx, live: Session, now: int) -> Session:
 
 def end(tx: Tx, live: Session) -> bool:
     """End a session; false when it had ended before."""
-    return _close(tx, live.id_hash, live.state)
+    return take(tx, live) is not None
+
+
+def take(tx: Tx, live: Session) -> Session | None:
+    """End a session and return it with all its row says at that moment; None when it had ended before."""
+    row = session.c
+    closed = update(session).where(row.id_hash == live.id_hash, row.closed == 0, row.state == live.state)
+    ended = tx.execute(closed.values(closed=1).returning(row.relying_parties)).first()
+    return None if ended is None else replace(live, relying_parties=ended.relying_parties)
 
 
 def sweep(tx: Tx, now: int) -> None:
     """Delete what has ended or expired. `now` in microseconds."""
     tx.execute(delete(session).where((session.c.closed == 1) | (session.c.expires <= now)))
-
-
-def _close(tx: Tx, id_hash: bytes, state: State) -> bool:
-    closed = tx.execute(
-        update(session)
-        .where(session.c.id_hash == id_hash, session.c.closed == 0, session.c.state == state)
-        .values(closed=1)
-        .returning(session.c.id_hash)
-    )
-    return closed.first() is not None
 
 
 def _session(row: Any) -> Session:

@@ -21,12 +21,14 @@ def mint(
     now: int,
     nonce: str | None = None,
     auth_time: int | None = None,
+    sid: str | None = None,
     lifetime: int = LIFETIME,
     alg: Alg = ALG,
 ) -> str:
     """Sign an ID token with the algorithm its client registered. `auth_time` (microseconds) only where the client may know it: two agencies could compare it.
 
-    `nonce` is the request's, exactly; `lifetime` in seconds.
+    `nonce` is the request's, exactly; `sid` the session as this client knows it (OpenID Connect Back-Channel Logout 1.0 §2.1);
+    `lifetime` in seconds.
     """
     issued = now // SECOND
     claims: dict[str, Any] = {
@@ -41,4 +43,6 @@ def mint(
         claims["nonce"] = nonce
     if auth_time is not None:
         claims["auth_time"] = auth_time // SECOND
+    if sid is not None:
+        claims["sid"] = sid
     return jws.sign(keyring.signer(purpose="token", alg=alg), claims, typ="JWT")

@@ -187,10 +187,20 @@ def application(agency: Agency) -> Starlette:
         response.set_cookie(f"{cookie}-language", language, samesite="lax")
         return response
 
+    async def logged_out(request: Request) -> Response:
+        """The broker says that a session has ended (OpenID Connect Back-Channel Logout 1.0 §2.8)."""
+        token = (await request.form()).get("logout_token", "")
+        try:
+            agency.visits.end(await agency.broker.logged_out(str(token)))
+        except (Refused, jwt.PyJWTError, KeyError) as why:
+            return JSONResponse({"error": "invalid_request", "error_description": type(why).__name__}, 400)
+        return Response(headers={"Cache-Control": "no-store"})
+
     jwks = JSONResponse(agency.jwks, headers={"Cache-Control": "max-age=300"})
     style = Response(f":root {{ --brand: {agency.form.declared['colour']}; }}\n{STYLE}", media_type="text/css")
     pages = [Route(path, page, methods=[method]) for method, path in HANDLERS]
-    return Starlette(routes=[*pages, Route("/jwks.json", always(jwks)), Route("/style.css", always(style))])
+    told = Route("/backchannel-logout", logged_out, methods=["POST"])
+    return Starlette(routes=[*pages, told, Route("/jwks.json", always(jwks)), Route("/style.css", always(style))])
 
 
 def always(response: Response) -> Any:

@@ -18,7 +18,9 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
 from examples.agencies.fapi import Fapi, Refused
 
 SUBSTANTIAL = "http://eidas.europa.eu/LoA/substantial"
-ID_TOKEN_CLAIMS = ["iss", "sub", "aud", "exp", "iat", "nonce"]
+ID_TOKEN_CLAIMS = ["iss", "sub", "aud", "exp", "iat", "nonce", "sid"]
+LOGOUT_CLAIMS = ["iss", "aud", "exp", "iat", "jti", "events", "sid"]
+LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class RelyingParty:
         token = await self.redeem(server["token_endpoint"], url, asked)
         keys = (await self.http.get(server["jwks_uri"])).raise_for_status().json()
         claims = self.verify_id_token(token["id_token"], keys, asked["nonce"])
-        visit |= {"access_token": token["access_token"], "id_token": token["id_token"], "subject": claims["sub"]}
+        visit |= {"access_token": token["access_token"], "id_token": token["id_token"]}
+        visit |= {"subject": claims["sub"], "sid": claims["sid"]}
         await self.fetch(visit)
 
     async def redeem(self, endpoint: str, url: str, asked: dict[str, str]) -> dict[str, Any]:
@@ -94,18 +97,24 @@ class RelyingParty:
 
     def verify_id_token(self, id_token: str, keys: dict[str, Any], nonce: str) -> dict[str, Any]:
         """The claims of an ID token that PyJWT finds good (OpenID Connect Core §3.1.3.7)."""
-        key = jwt.PyJWKSet.from_dict(keys)[jwt.get_unverified_header(id_token)["kid"]]
-        claims = jwt.decode(
-            id_token,
-            key,
-            algorithms=["ES256"],
-            audience=self.fapi.client_id,
-            issuer=self.fapi.issuer,
-            options={"require": ID_TOKEN_CLAIMS},
-        )
+        claims = self.verify(id_token, keys, ID_TOKEN_CLAIMS)
         if not secrets.compare_digest(claims["nonce"], nonce):
             raise Refused("invalid_nonce", "the ID token answers another request")
-        return dict(claims)
+        return claims
+
+    async def logged_out(self, token: str) -> str:
+        """The session that has ended at the broker, by its `sid` (OpenID Connect Back-Channel Logout 1.0 §2.6)."""
+        keys = (await self.http.get((await self.metadata())["jwks_uri"])).raise_for_status().json()
+        claims = self.verify(token, keys, LOGOUT_CLAIMS)
+        if jwt.get_unverified_header(token).get("typ") != "logout+jwt" or LOGOUT not in claims["events"]:
+            raise Refused("invalid_request", "this is not a logout token")
+        return str(claims["sid"])  # a second copy ends nothing more, so its `jti` need not be remembered
+
+    def verify(self, token: str, keys: dict[str, Any], required: list[str]) -> dict[str, Any]:
+        """The claims of a token that the broker signed for this agency."""
+        key = jwt.PyJWKSet.from_dict(keys)[jwt.get_unverified_header(token)["kid"]]
+        ours, theirs = self.fapi.client_id, self.fapi.issuer
+        return dict(jwt.decode(token, key, ["ES256"], {"require": required}, audience=ours, issuer=theirs))
 
     async def fetch(self, visit: dict[str, Any]) -> None:
         """Ask for the data. Every call is in the person's ledger, and is refused (401) once they stop sharing."""

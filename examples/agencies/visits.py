@@ -26,6 +26,10 @@ class Visits:
         row = self.db.execute("SELECT data FROM visit WHERE id = ?", (visit_id or "",)).fetchone()
         return None if row is None else dict(json.loads(row[0]))
 
+    def end(self, sid: str) -> None:
+        """Forget what belongs to a session at the broker."""
+        self.db.execute("DELETE FROM visit WHERE data ->> '$.sid' = ?", (sid,))
+
     def save(self, visit_id: str, data: dict[str, Any]) -> None:
         """Keep `data` for this visit."""
         self.db.execute(

@@ -15,6 +15,7 @@ from typing import Any
 import uuid6
 from starlette.requests import Request
 
+from broker import logout
 from broker.answers import Answer, Later, Page, Redirect
 from broker.authorization import journey, pushed, response
 from broker.database import Tx
@@ -144,17 +145,7 @@ def act(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
     if facts.held is not None:
         preview.renew(tx, facts.held, facts.found, expires=expires)
         return later, [entry]
-    preview.hold(
-        tx,
-        wired.vault,
-        row_id=visit.journey.journey_id,
-        person_id=visit.session.person_id,
-        auth_time=visit.session.auth_time,
-        found=facts.found,
-        publics=[visit.journey.handle_public],
-        now=now,
-        expires=expires,
-    )
+    _hold(tx, visit, facts.found, public=visit.journey.handle_public, now=now, expires=expires)
     return later, [entry]
 
 
@@ -188,23 +179,31 @@ def again(tx: Tx, facts: Facts, granted: decision.Granted, now: int) -> Answer:
     if visit.journey.request.grant_id is not None:
         journey.renew(tx, granted.permission_id, visit.journey.journey_id, now)
     preview.drop(tx, visit.journey.journey_id)
+    _hold(tx, visit, {}, public=visit.journey.code_public, now=now, expires=expires)
+    return to_agency(tx, visit, now)
+
+
+def _hold(tx: Tx, visit: Visit, found: Mapping[str, Found], *, public: bytes, now: int, expires: int) -> None:
+    """Seal what was found, whose it is and in which session, to the one holder of this public key."""
     preview.hold(
         tx,
         visit.wired.vault,
         row_id=visit.journey.journey_id,
         person_id=visit.session.person_id,
         auth_time=visit.session.auth_time,
-        found={},
-        publics=[visit.journey.code_public],
+        session=visit.session.secret,
+        found=found,
+        publics=[public],
         now=now,
         expires=expires,
     )
-    return to_agency(tx, visit, now)
 
 
 def to_agency(tx: Tx, visit: Visit, now: int) -> Answer:
     """Mint the journey's code, or find it still good, and send the browser back to the agency with it."""
     found = visit.journey
+    if not logout.signed_in_to(tx, visit.wired, visit.session, visit.client):
+        return Redirect("/sign-in")
     if not journey.mint(tx, found.journey_id, now, now + visit.wired.durations.code * SECOND):
         return Page("already.html", {"outcome": "returned", "service": visit.service}, status=410)
     pushed.close(tx, found.journey_id)

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from broker import needs, throttle
+from broker import logout, needs, throttle
 from broker.answers import Answer, Page, Redirect
 from broker.authorization import hints, journey, pushed
 from broker.database import Tx
@@ -143,8 +143,7 @@ def act_password(tx: Tx, attempt: Attempt, now: int) -> Answer:
         people.renew_password(tx, person.person_id, attempt.renewed)
     for bucket in attempt.buckets:
         throttle.clear(tx, *bucket)
-    if entrance.visitor.session is not None:
-        session.end(tx, entrance.visitor.session)
+    before = logout.replaced(tx, entrance.wired, entrance.visitor.session, person.person_id, now)
     alone, durations = person.totp_sealed is None, entrance.wired.durations
     cookie, _ = session.start(
         tx,
@@ -155,6 +154,7 @@ def act_password(tx: Tx, attempt: Attempt, now: int) -> Answer:
         now=now,
         idle=durations.session_idle,
         longest=durations.session,
+        before=before,
     )
     signed_in = needs.set_cookie(entrance.wired, "semel", cookie, None)
     if not alone:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from broker import needs
+from broker import logout, needs
 from broker.answers import Answer, Page, Redirect
 from broker.database import Tx
 from broker.pages.citizen import known_browser
-from broker.sign_in import session
 from broker.sign_in.session import Session
 
 
@@ -44,9 +43,9 @@ async def gather_decision(request: Request) -> Leaving | Answer:
     return Leaving(needs.parts(request), live)
 
 
-def act_decision(tx: Tx, leaving: Leaving, _now: int) -> Answer:
-    """POST: end the session and take its cookie away."""
-    session.end(tx, leaving.live)
+def act_decision(tx: Tx, leaving: Leaving, now: int) -> Answer:
+    """POST: end the session, tell the agencies it signed in to, and take its cookie away."""
+    logout.end(tx, leaving.wired, leaving.live, now)
     return Redirect("/signed-out", cookies=(needs.drop_cookie(leaving.wired, "semel"),))
 
 

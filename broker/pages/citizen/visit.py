@@ -14,6 +14,7 @@ from broker import needs
 from broker.answers import Page, Redirect
 from broker.authorization import journey
 from broker.authorization.journey import Journey
+from broker.clients.registry import Client
 from broker.database import Tx
 from broker.sign_in.session import Session
 from consent import intended_use, permission
@@ -36,6 +37,7 @@ class Visit:
     journey: Journey
     handle: bytes
     use: IntendedUse
+    client: Client | None
     now: int
 
     @property
@@ -90,7 +92,7 @@ def load(request: Request) -> Visit:
         raise needs.Stop(Redirect("/sign-in"))
     if not hmac.compare_digest(journey.binding(handle, seen.session), found.session) or seen.session.state != "full":
         raise needs.Stop(Page("already.html", {"outcome": "other_browser"}, status=403))
-    return Visit(wired, seen, seen.session, found, handle, use, now)
+    return Visit(wired, seen, seen.session, found, handle, use, wired.registry.get(found.client_id), now)
 
 
 def _handle(request: Request, found: Journey) -> bytes | None:

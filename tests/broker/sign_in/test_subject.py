@@ -14,3 +14,11 @@ def test_one_person_has_another_name_at_every_sector():
     expected = base64.urlsafe_b64encode(hmac.new(key, b"a.example", hashlib.sha256).digest()).rstrip(b"=").decode()
     assert made["a.example"] == subject.pairwise(key, "a.example") == expected
     assert subject.pairwise(bytes(32), "a.example") != expected
+
+
+def test_one_session_has_another_name_at_every_client_and_needs_the_persons_key():
+    key, secret = bytes(range(32)), bytes(reversed(range(32)))
+    names = {subject.session_id(*made) for made in [(key, secret, "a"), (key, secret, "b"), (key, key, "a")]}
+    names |= {subject.session_id(secret, secret, "a"), subject.pairwise(key, "a")}
+    assert len(names) == 5
+    assert {len(name) for name in names} == {43}

@@ -1,0 +1,27 @@
+"""Signing out at the broker: the agency's own session ends too, and what was permitted stays."""
+
+import time
+
+from tests.world import World
+
+
+def test_the_agency_forgets_the_visit(world: World) -> None:
+    person, form = world.neighbour(), world.agencies["norr-planning"]
+    page = person.sign_in(person.press(person.open(f"{form}/"), "prefill", "fill"))
+    person.shares(page)
+    held = person.walker.http.get(f"{form}/visit.json").json()
+    assert held["answer"]
+    person.press(person.open("/sign-out"), "sign-out", "sign-out")
+    until = time.monotonic() + 10
+    while person.walker.http.get(f"{form}/visit.json").json()["answer"] and time.monotonic() < until:
+        time.sleep(0.1)
+    assert person.walker.http.get(f"{form}/visit.json").json()["answer"] is None
+    elsewhere = person.elsewhere()
+    elsewhere.sign_in()
+    assert held["answer"]["grant_id"] in elsewhere.sharing()
+
+
+def test_an_agency_believes_no_stranger(world: World) -> None:
+    form, http = world.agencies["norr-planning"], world.neighbour().walker.http
+    for sent in ({}, {"logout_token": "x"}, {"logout_token": "e30.e30."}):
+        assert http.post(f"{form}/backchannel-logout", data=sent).status_code == 400
