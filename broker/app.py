@@ -36,7 +36,7 @@ from broker.publisher import Publisher
 from broker.routes import ROUTES, Route
 from broker.settings import Settings
 from broker.signing_keys import SigningKeys
-from consent import catalogue, checkpoint, intended_use
+from consent import catalogue, checkpoint, sign_in
 from keys import canonical
 from keys.keyring import RootKeyring
 from keys.sources import sealed
@@ -74,7 +74,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         signing=signing,
         vault=Vault(settings.person_keys),
         catalogue=known,
-        uses=intended_use.load(settings.config_dir),
+        uses=sign_in.uses(settings.config_dir, known),
         registry=Registry.load(
             settings.config_dir,
             egress,
@@ -210,11 +210,11 @@ async def _act(row: Route, request: Request, facts: Any) -> Any:
         needs.note_use(tx, request, now)
         return row.act(tx, facts, now)
 
-    if row.runs == "entry":
+    if row.runs == "entry" or (row.runs == "either" and facts.enters):
         committed = await wired.committer.submit(change)
         result = committed.result
         return result.finish(committed.entries) if isinstance(result, Later) else result
-    if row.runs == "write":
+    if row.runs in {"write", "either"}:
         with wired.database.write() as tx:
             return change(tx, wired.clock())
     if needs.unnoted(request) is not None:

@@ -20,7 +20,7 @@ MAX_BODY = 64 * 1024
 MAX_NAMES = 100
 BODY_SECONDS = 10.0
 MAX_JSON = 16 * 1024  # characters of a parameter that is JSON
-MAX_DEPTH = 8
+MAX_DEPTH = 12
 FORM = "application/x-www-form-urlencoded"
 REPEATABLE = frozenset({"resource", "item"})
 

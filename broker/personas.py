@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from broker.database import Tx
 from broker.people import people
@@ -19,7 +20,10 @@ from keys.vault import Vault
 
 @dataclass(frozen=True)
 class Persona:
-    """One persona's account; `totp_secret` is None for one who signs in with a password alone."""
+    """One persona's account; `totp_secret` is None for one who signs in with a password alone.
+
+    `further`: what the account says beyond that, by the names of OpenID Connect Core §5.1.
+    """
 
     id: str
     username: str
@@ -31,6 +35,8 @@ class Persona:
     email: str | None
     phone: str | None
     language: str
+    as_of: str | None = None
+    further: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def load(config_dir: Path) -> list[Persona]:
@@ -48,6 +54,8 @@ def load(config_dir: Path) -> list[Persona]:
             email=one.get("email"),
             phone=one.get("phone"),
             language=one.get("language", "en"),
+            as_of=one.get("as_of"),
+            further=one.get("account", {}),
         )
         for one in declared["personas"]
     ]
@@ -63,6 +71,8 @@ def enrol_all(tx: Tx, vault: Vault, roots: RootKeyring, digests: Sequence[tuple[
             email=persona.email,
             phone=persona.phone,
             language=persona.language,
+            as_of=persona.as_of,
+            further=persona.further,
         )
         enrolment = people.Enrolment(
             username=persona.username,

@@ -1,7 +1,8 @@
 """The table of contents: every URL, what gathers, what acts, how it runs, and the text that defines it.
 
 `gather(request)` is asynchronous and holds no transaction while it waits; `act` is synchronous and cannot wait.
-How an act runs: `none` (no database), `read`, `write` (one short transaction), `entry` (by the ledger's committer).
+How an act runs: `none` (no database), `read`, `write` (one short transaction), `entry` (by the ledger's committer), `either` (as
+`entry` where its facts say `enters`, else as `write`).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ from broker.pages.citizen import (
     transaction_code,
 )
 
-Runs = Literal["none", "read", "write", "entry"]
+Runs = Literal["none", "read", "write", "entry", "either"]
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,11 @@ ROUTES: list[Route] = [
     Route("GET",  "/register/{id}",                            registration.gather_own, registration.act_read, "none", "RFC 7592 §2", "oauth"),
     Route("PUT",  "/register/{id}",                            registration.gather_replace, registration.act_replace, "write", "RFC 7592 §2", "oauth"),
     Route("DELETE", "/register/{id}",                          registration.gather_own, registration.act_remove, "write", "RFC 7592 §2", "oauth"),
-    Route("POST", "/token",                                    token.gather,            token.act,            "write", "RFC 6749 §3.2", "oauth"),
+    Route("POST", "/token",                                    token.gather,            token.act,            "either", "RFC 6749 §3.2", "oauth"),
     Route("POST", "/revocation",                               revocation.gather,       revocation.act,       "write", "RFC 7009", "oauth"),
     Route("POST", "/introspection",                            introspection.gather,    introspection.act,    "write", "RFC 7662", "oauth"),
-    Route("GET",  "/userinfo",                                 userinfo.gather,         userinfo.act,         "write", "OpenID Connect Core §5.3", "resource"),
-    Route("POST", "/userinfo",                                 userinfo.gather,         userinfo.act,         "write", "OpenID Connect Core §5.3", "resource"),
+    Route("GET",  "/userinfo",                                 userinfo.gather,         userinfo.act,         "either", "OpenID Connect Core §5.3", "resource"),
+    Route("POST", "/userinfo",                                 userinfo.gather,         userinfo.act,         "either", "OpenID Connect Core §5.3", "resource"),
     Route("GET",  "/grants/{grant_id}",                        grants.gather,           grants.act,           "write", "Grant Management for OAuth 2.0 §6", "resource"),
     Route("DELETE", "/grants/{grant_id}",                      grants.gather_revoke,    grants.act_revoke,    "entry", "Grant Management for OAuth 2.0 §6", "resource"),
     Route("GET",  "/prefill",                                  prefill.gather,          prefill.act,          "entry", "house", "resource"),

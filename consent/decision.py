@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from consent.errors import NotAsked
-from consent.intended_use import IntendedUse
+from consent.intended_use import SIGN_IN, IntendedUse
 from consent.item_status import ANSWERS
 from consent.permission import Permission
 from consent.request import DataRequest
@@ -105,7 +105,7 @@ def _unfit(request: DataRequest, use: IntendedUse) -> WhyNot | None:
     if request.version != use.version:
         return "other_version"
     registered = {item.id: item.required for item in use.items}
-    if not request.items or not set(request.item_ids) <= registered.keys():
+    if not (request.items or use.id == SIGN_IN) or not set(request.item_ids) <= registered.keys():
         return "not_registered"
     wider = any(item.required and not registered[item.id] for item in request.items)
     return "wider_than_registered" if wider or (request.kind, use.kind) == ("ongoing", "once") else None

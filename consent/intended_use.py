@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, RootModel, model_validator
 
@@ -20,8 +20,14 @@ from consent.declarations import Declared, Id, Line, Several, Words
 from consent.errors import BadDeclaration, UnknownUse
 from keys import canonical
 
+if TYPE_CHECKING:
+    from consent.sign_in import SignIn
+
 LOA = "http://eidas.europa.eu/LoA/"
 ACR = (LOA + "low", LOA + "substantial", LOA + "high")
+
+#: The built-in use of whoever asks for a sign-in and nothing else (`consent.sign_in`).
+SIGN_IN = "semel.sign-in"
 
 #: By sensitivity class: the longest permission in days, and the lowest assurance of the person who gives it.
 CEILING_DAYS = {0: 1095, 1: 1095, 2: 365, 3: 90}
@@ -130,7 +136,7 @@ class Uses:
     """Every registered use, by id and version.
 
     `words` and `claims` say which items a scope word and a claim's name stand for (OpenID Connect Core §5.1, §5.4), `bundles` in
-    which bundle of the catalogue an item is.
+    which bundle of the catalogue an item is; `sign_in` is what those get that have no use of their own.
     """
 
     versions: Mapping[tuple[str, int], IntendedUse]
@@ -138,16 +144,25 @@ class Uses:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     claims: Mapping[str, str] = field(default_factory=dict)
     bundles: Mapping[str, str] = field(default_factory=dict)
+    sign_in: "SignIn | None" = None
+
+    def named(self) -> Mapping[str, str]:
+        """Say by which claim each item goes that has one."""
+        return {item: claim for claim, item in self.claims.items()}
 
     def get(self, use_id: str) -> IntendedUse:
         """Give the version in force. Raises `UnknownUse`."""
+        if use_id == SIGN_IN and self.sign_in is not None:
+            return self.sign_in.template
         try:
             return self.current[use_id]
         except KeyError as problem:
             raise UnknownUse("no such use") from problem
 
     def version(self, use_id: str, version: int) -> IntendedUse:
-        """Give one version, in force or kept. Raises `UnknownUse`."""
+        """Give one version, in force or kept; of the built-in one, the only one there is. Raises `UnknownUse`."""
+        if use_id == SIGN_IN and self.sign_in is not None:
+            return self.sign_in.template
         try:
             return self.versions[use_id, version]
         except KeyError as problem:

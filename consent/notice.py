@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from consent import wording
 from consent.catalogue import Catalogue
 from consent.declarations import LANGUAGES
-from consent.intended_use import IntendedUse
+from consent.intended_use import SIGN_IN, IntendedUse
 from consent.request import DataRequest
 from consent.tables import notice as table
 from keys import canonical
@@ -112,7 +112,7 @@ def _blocks(use: IntendedUse, request: DataRequest, catalogue: Catalogue, langua
     required = _items(use, request.required, catalogue, language)
     optional = _items(use, request.optional, catalogue, language)
     blocks = (
-        Block("who", text=said("who")),
+        Block("who", text=said("sign_in_who" if use.id == SIGN_IN else "who")),
         Block("why", said("why"), use.purpose[language]),
         Block("basis", said("basis"), basis),
         Block("items", said("items"), said("items_text"), required),

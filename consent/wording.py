@@ -11,6 +11,7 @@ VERSION = 1
 SENTENCES: Mapping[str, Mapping[str, str]] = {
     "en": {
         "who": "Registered with us for this. We checked who they are.",
+        "sign_in_who": "Registered with us to let people sign in.",
         "why": "Why they ask",
         "basis": "What allows them to ask",
         "items": "What they will get",
@@ -37,6 +38,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "ar": {
         "who": "مسجلة لدينا لهذا الغرض. وقد تحققنا من هويتها.",
+        "sign_in_who": "مسجلة لدينا لتسجيل دخول الأشخاص.",
         "why": "لماذا يطلبون ذلك",
         "basis": "ما الذي يسمح لهم بالطلب",
         "items": "ما الذي سيحصلون عليه",

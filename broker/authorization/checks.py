@@ -21,6 +21,7 @@ from broker.authorization import (
     redirect_uri,
     resource,
     response,
+    sign_in,
 )
 from broker.authorization.request import AuthorizationRequest, Unchecked, WayBack
 from broker.clients import profile
@@ -205,6 +206,8 @@ def own_grant(asked: Unchecked) -> Members:
 def within_the_use(asked: Unchecked) -> Members:
     """What is asked for, in every spelling, lies within the use the agency registered (RFC 9396 §5; `consent.request`)."""
     scope, uses = _words(asked, "scope", _SCOPE_TOKEN), asked.uses
+    if sign_in.asks(asked, scope):
+        return _sign_in_alone(asked, scope)
     spelled = [details.read(asked.parameters["authorization_details"], asked.issuer)] if _detailed(asked) else []
     spelled.append(claims_parameter.narrowing(asked.claims, uses.claims, uses.bundles))
     data = data_request.normalise(scope, uses, asked.client.client_id, spelled)
@@ -213,6 +216,13 @@ def within_the_use(asked: Unchecked) -> Members:
     if not profile.may_ask_for_data(asked.client, asked.mode):
         raise Wire("unauthorized_client", "data beyond sub needs the profile fapi2")
     return {"data": grant_management.widened(asked, data, uses.get(data.use_id))}
+
+
+def _sign_in_alone(asked: Unchecked, scope: tuple[str, ...]) -> Members:
+    data, granted = sign_in.data(asked, scope)
+    if data.items and not profile.may_ask_for_data(asked.client, asked.mode):
+        raise Wire("unauthorized_client", "data beyond sub needs the profile fapi2")
+    return {"data": grant_management.widened(asked, data, asked.uses.get(data.use_id)), "scope": granted}
 
 
 def _detailed(asked: Unchecked) -> bool:

@@ -1,18 +1,24 @@
 """The `claims` parameter: single claims asked for by name (OpenID Connect Core §5.5, Identity Assurance §6).
 
 Claims of the person narrow what is asked under the intended use. Unknown members and claims are passed over, as §5.5 asks. What
-is kept of the text is names and what must be true of a verification: never a value of a person.
+is kept of the text is names and what must be true of a verification: never a value of a person. Of a value that a claim must
+have, an authentication code is kept under a key that is not beside it.
 """
 
+import hashlib
+import hmac
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from broker import parameters
+from broker.authorization import verification
 from broker.errors import Malformed
 from consent.request import Narrowing
 from keys import canonical
+from keys.keyring import SealingRing
 
 PLACES = ("userinfo", "id_token")
 VERIFIED = "verified_claims"
@@ -37,13 +43,7 @@ OF_THE_TOKEN = frozenset(
         "sid",
         "updated_at",
         "txn",
-        "email_verified",
-        "phone_number_verified",
     }
-)
-#: What may be asked of a verification; of its evidence nothing, since that is documents of the person.
-OF_A_VERIFICATION = frozenset(
-    {"trust_framework", "assurance_level", "assurance_process", "time", "verification_process"}
 )
 _NAME = re.compile(r"[\x21-\x7e]{1,300}", re.ASCII)
 
@@ -63,16 +63,46 @@ class ClaimsRequest:
     kept: str | None = None
 
 
-def read(text: str) -> ClaimsRequest:
-    """Return what `claims` asks for; `Malformed`, saying why, for what is not such a request."""
+@dataclass
+class _Marker:
+    """Makes the codes of values; `salt` is empty while none was made. Without a ring no value can ever be the right one."""
+
+    ring: SealingRing | None = field(repr=False)
+    salt: str = ""
+
+    def __call__(self, value: Any) -> str:
+        if self.ring is None:
+            return ""
+        self.salt = self.salt or secrets.token_hex(16)
+        return code(match_keys(self.ring, self.salt)[0], value)
+
+
+def match_keys(ring: SealingRing, salt: str) -> tuple[bytes, ...]:
+    """Return the keys that the values of one request may have been marked with, one for each root."""
+    return ring.macs(b"semel/claim-value/v1\x00" + salt.encode())
+
+
+def code(key: bytes, value: Any) -> str:
+    """Return the code of a value, as `consent.release.value_mac` makes it of a sealed one."""
+    return hmac.new(key, canonical.dumps(value), hashlib.sha256).hexdigest()
+
+
+def read(text: str, ring: SealingRing | None = None) -> ClaimsRequest:
+    """Return what `claims` asks for; `Malformed`, saying why, for what is not such a request.
+
+    `ring` marks the values that claims must have.
+    """
     given = parameters.structure(text, "claims")
     if not isinstance(given, dict):
         raise Malformed("claims: not an object")
     kept: dict[str, Any] = {}
+    marker = _Marker(ring)
     for place in PLACES:
         if given.get(place) is not None:
-            kept[place] = _place(given[place])
+            kept[place] = _place(given[place], marker)
     asked = [one for place in kept.values() for one in _asked(place)]
+    if marker.salt:
+        kept["salt"] = marker.salt
     if len(asked) > MAX_CLAIMS:
         raise Malformed("claims: too many claims")
     essential = {name: any(said for other, said in asked if other == name) for name, _ in asked}
@@ -102,21 +132,33 @@ def narrowing(asked: ClaimsRequest, claims: Mapping[str, str], item_ids: Mapping
     return Narrowing(items=named or None)
 
 
-def _place(given: Any) -> dict[str, Any]:
-    """Return one place's claims, each cut down to whether it is essential."""
+def elements(place: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the elements of `verified_claims` that a place asks for, a single one too."""
+    kept = place.get(VERIFIED, [])
+    return kept if isinstance(kept, list) else [kept]
+
+
+def _place(given: Any, mark: Callable[[Any], str]) -> dict[str, Any]:
+    """Return one place's claims, each cut down to whether it is essential and the code of what it must be."""
     if not isinstance(given, dict):
         raise Malformed("claims: userinfo and id_token are objects")
-    plain = {name: _wish(wish) for name, wish in given.items() if name != VERIFIED and _NAME.fullmatch(name)}
-    if given.get(VERIFIED) is None:
+    plain = {
+        name: _wish(wish, None if name in OF_THE_TOKEN else mark)
+        for name, wish in given.items()
+        if name != VERIFIED and _NAME.fullmatch(name)
+    }
+    asked = given.get(VERIFIED)
+    if asked is None:
         return plain
-    elements = given[VERIFIED] if isinstance(given[VERIFIED], list) else [given[VERIFIED]]
-    if not 1 <= len(elements) <= MAX_VERIFIED:
+    if not isinstance(asked, list):
+        return {**plain, VERIFIED: _element(asked, mark)}
+    if not 1 <= len(asked) <= MAX_VERIFIED:
         raise Malformed("claims: verified_claims: too many, or none")
-    return {**plain, VERIFIED: [_element(one) for one in elements]}
+    return {**plain, VERIFIED: [_element(one, mark) for one in asked]}
 
 
-def _element(given: Any) -> dict[str, Any]:
-    """One element of `verified_claims`: what must be true of the verification, and the claims (Identity Assurance §6.1)."""
+def _element(given: Any, mark: Callable[[Any], str]) -> dict[str, Any]:
+    """One element of `verified_claims`: what must be true of the verification, and the claims (Identity Assurance §5.3)."""
     if not isinstance(given, dict) or not isinstance(given.get("verification"), dict):
         raise Malformed("claims: verified_claims: verification is missing")
     if "trust_framework" not in given["verification"]:
@@ -125,27 +167,33 @@ def _element(given: Any) -> dict[str, Any]:
     if not isinstance(claims, dict) or not claims:
         raise Malformed("claims: verified_claims: claims is missing or empty")
     return {
-        "verification": {name: wish for name, wish in given["verification"].items() if name in OF_A_VERIFICATION},
-        "claims": {name: _wish(wish) for name, wish in claims.items() if _NAME.fullmatch(name)},
+        "verification": verification.keep(given["verification"]),
+        "claims": {name: _wish(wish, mark) for name, wish in claims.items() if _NAME.fullmatch(name)},
     }
 
 
-def _wish(given: Any) -> dict[str, bool] | None:
-    """Keep of one claim's request whether it is essential; a value in it would be a person's."""
+def _wish(given: Any, mark: Callable[[Any], str] | None) -> dict[str, Any] | None:
+    """Keep of one claim's request whether it is essential, and the codes of the values it may have (§5.5.1)."""
     if given is None:
         return None
     if not isinstance(given, dict) or not isinstance(given.get("essential", False), bool):
         raise Malformed("claims: a claim is asked for with null or an object")
-    return {"essential": True} if given.get("essential") else None
+    kept: dict[str, Any] = {"essential": True} if given.get("essential") else {}
+    values = given["values"] if "values" in given else [given["value"]] if "value" in given else None
+    if values is not None and mark is not None:
+        if not isinstance(values, list) or len(values) > MAX_CLAIMS:
+            raise Malformed("claims: values is a list")
+        kept["is"] = [mark(value) for value in values]
+    return kept or None
 
 
 def _asked(place: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     """Walk the claims of a place, verified ones too, each name without its language (§5.2)."""
-    every = [place, *(element["claims"] for element in place.get(VERIFIED, ()))]
+    every = [place, *(element["claims"] for element in elements(place))]
     for claims in every:
         for name, wish in claims.items():
             if name not in OF_THE_TOKEN | {VERIFIED}:
-                yield name.partition("#")[0], wish is not None
+                yield name.partition("#")[0], bool(wish and wish.get("essential"))
 
 
 def _values(wish: Mapping[str, Any]) -> tuple[str, ...]:

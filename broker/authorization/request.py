@@ -43,7 +43,7 @@ class Unchecked:
     @cached_property
     def claims(self) -> ClaimsRequest:
         """What the `claims` parameter asks for; `Malformed` when it cannot be read."""
-        return claims_parameter.read(self.parameters.get("claims", "{}"))
+        return claims_parameter.read(self.parameters.get("claims", "{}"), self.ring)
 
 
 @dataclass(frozen=True)

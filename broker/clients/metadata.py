@@ -74,6 +74,7 @@ class ClientMetadata(BaseModel):
     token_endpoint_auth_method: AuthMethod = "private_key_jwt"  # noqa: S105  # an RFC 7591 name, no secret
     token_endpoint_auth_signing_alg: SigningAlg = "ES256"  # noqa: S105  # as above
     id_token_signed_response_alg: Literal["ES256", "PS256", "EdDSA", "RS256"] = "ES256"  # noqa: S105  # as above
+    userinfo_signed_response_alg: Literal["ES256", "PS256", "EdDSA", "RS256"] | None = None
     request_object_signing_alg: SigningAlg | None = None
     require_signed_request_object: bool = False
     request_uris: Annotated[tuple[Address, ...], Field(max_length=20)] = ()

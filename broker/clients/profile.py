@@ -69,6 +69,10 @@ def _id_token_strong(client: ClientMetadata) -> bool:
     return client.id_token_signed_response_alg in STRONG
 
 
+def _userinfo_strong(client: ClientMetadata) -> bool:
+    return client.userinfo_signed_response_alg in {None, *STRONG}
+
+
 def _requests_strong(client: ClientMetadata) -> bool:
     return client.request_object_signing_alg in {None, *STRONG}
 
@@ -147,6 +151,7 @@ RULES: tuple[Rule, ...] = (
     Rule("the client must prove who it is",                 "FAPI 2.0 §5.3.2.1",        "token_endpoint_auth_method",             FAPI,      STRICT, _confidential),
     Rule("assertions are signed with ES256, PS256 or EdDSA", "FAPI 2.0 §5.4.1",         "token_endpoint_auth_signing_alg",        FAPI,      STRICT, _asserts_strongly),
     Rule("ID tokens are signed with ES256, PS256 or EdDSA", "FAPI 2.0 §5.4.1",          "id_token_signed_response_alg",           FAPI,      STRICT, _id_token_strong),
+    Rule("UserInfo is signed with ES256, PS256 or EdDSA",   "FAPI 2.0 §5.4.1",          "userinfo_signed_response_alg",           FAPI,      STRICT, _userinfo_strong),
     Rule("requests are signed with ES256, PS256 or EdDSA",  "FAPI 2.0 §5.4.1",          "request_object_signing_alg",             FAPI,      STRICT, _requests_strong),
     Rule("responses are signed with ES256, PS256 or EdDSA", "FAPI 2.0 §5.4.1",          "authorization_signed_response_alg",      FAPI,      STRICT, _responses_strong),
     Rule("no request is fetched from the client",           "FAPI 2.0 §5.3.2.2",        "request_uris",                           FAPI,      STRICT, _asks_by_value),
@@ -175,7 +180,12 @@ def broken(client: ClientMetadata, mode: Mode) -> tuple[Rule, ...]:
 
 def may_ask_for_data(client: ClientMetadata, mode: Mode) -> bool:
     """Say whether a client may ask for more than `sub` here: the last rule, for a request whatever its scope is."""
-    return client.profile != B or mode in TRYING
+    return may_have_data(client.profile, mode)
+
+
+def may_have_data(profile: str, mode: Mode) -> bool:
+    """Say whether clients of a profile may ask for more than `sub` here."""
+    return profile != B or mode in TRYING
 
 
 def may_leave_out_pkce(client: ClientMetadata) -> bool:

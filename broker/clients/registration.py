@@ -32,6 +32,7 @@ ALLOWED = frozenset(
         "redirect_uris", "post_logout_redirect_uris", "backchannel_logout_uri", "backchannel_logout_session_required",
         "response_types", "grant_types", "scope",
         "token_endpoint_auth_method", "token_endpoint_auth_signing_alg", "id_token_signed_response_alg",
+        "userinfo_signed_response_alg",
         "request_object_signing_alg", "require_signed_request_object", "request_uris", "authorization_signed_response_alg",
         "jwks", "jwks_uri", "sector_identifier_uri", "subject_type", "default_acr_values", "default_max_age",
         "require_auth_time", "require_pushed_authorization_requests", "dpop_bound_access_tokens",
@@ -45,13 +46,17 @@ TOLD = 200  # characters of a refusal
 
 @dataclass(frozen=True)
 class Policy:
-    """What this installation allows: the profile the token stands for, and what the server does at all."""
+    """What this installation allows: the profile the token stands for, and what the server does at all.
+
+    `default_scope` is for whoever registers none, where the profile may have it.
+    """
 
     profile: str
     mode: str
     grant_types: frozenset[str]
     scopes: frozenset[str]
     methods: tuple[str, ...] = METHODS
+    default_scope: str = "openid"
 
 
 def new_id() -> str:
@@ -73,6 +78,8 @@ def build(given: Mapping[str, Any], policy: Policy, **ours: Any) -> tuple[Client
     implied = profile.DEFAULTS[policy.profile]
     members = {"client_name": ours["client_id"], **implied, **read(given), **ours, "profile": policy.profile}
     made = None
+    if profile.may_have_data(policy.profile, policy.mode):
+        members.setdefault("scope", policy.default_scope)
     if members.get("token_endpoint_auth_method") not in profile.SECRETS:
         members["client_secret_hash"] = None
     elif members.get("client_secret_hash") is None:

@@ -20,12 +20,13 @@ from broker.doctor.facts import Answer, Clients, Configured, Facts, Served, Stor
 from broker.doctor.storage import POSTGRESQL
 from broker.egress import Egress, EgressRefused, system_resolver
 from broker.endpoints import discovery, jwks
+from broker.evidence import assured
 from broker.migrations import history
 from broker.people import people
 from broker.settings import Settings
 from broker.tables import install
+from consent import catalogue, ledger, sign_in
 from consent import errors as consent_errors
-from consent import intended_use, ledger
 from keys import canonical
 from keys import errors as keys_errors
 from keys.keyring import RootKeyring
@@ -75,11 +76,14 @@ def _configured(settings: Settings) -> Configured:
 
 def _computed(settings: Settings) -> Mapping[str, Any]:
     try:
-        scopes = discovery.scopes_of(intended_use.load(settings.config_dir))
+        known = catalogue.load(settings.config_dir)
+        uses = sign_in.uses(settings.config_dir, known)
+        assurance = assured.load(settings.config_dir, known)
         offered = MutualTls.load(settings.mtls_origin, settings.client_ca_file)
     except (OSError, ValueError, consent_errors.ConsentError, keys_errors.KeysError):
         return {}
-    computed: Mapping[str, Any] = canonical.loads(canonical.dumps(discovery.document(settings.issuer, scopes, offered)))
+    made = discovery.computed(settings.issuer, uses, known, assurance=assurance, mutual_tls=offered)
+    computed: Mapping[str, Any] = canonical.loads(canonical.dumps(made))
     return computed
 
 

@@ -7,7 +7,8 @@ endpoints of the back channel are named there too (RFC 8705 §5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from starlette.requests import Request
 
 from broker import needs
 from broker.answers import Raw
-from broker.authorization import grant_management, pkce, prompt, request_object, response
+from broker.authorization import claim_values, grant_management, pkce, prompt, request_object, response
 from broker.clients import authentication
 from broker.clients.mutual_tls import MutualTls
 from broker.endpoints import (
@@ -29,9 +30,12 @@ from broker.endpoints import (
     token,
     userinfo,
 )
+from broker.evidence import assured
+from broker.evidence.assured import Assurance
 from broker.notices import streams
 from broker.tokens import access_token
 from consent import intended_use
+from consent.catalogue import Catalogue
 from consent.intended_use import Uses
 from keys import canonical, jws
 
@@ -49,9 +53,19 @@ BACK_CHANNEL = (
 )  # fmt: skip
 
 
-def document(issuer: str, scopes: Iterable[str], mutual_tls: MutualTls | None = None) -> dict[str, Any]:
-    """Compute the document of an issuer; `scopes` are the values a client may send, `mutual_tls` what is offered of it."""
-    told = _plain(issuer, scopes)
+def document(
+    issuer: str,
+    scopes: Iterable[str],
+    mutual_tls: MutualTls | None = None,
+    *,
+    claims: Iterable[str] = (),
+    verified: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Compute the document of an issuer; `scopes` are the values a client may send, `mutual_tls` what is offered of it.
+
+    `claims` are those about a person, `verified` is what is said of verified ones.
+    """
+    told = _plain(issuer, scopes, claims) | dict(verified or {})
     if mutual_tls is None:
         return told
     for name in (name for name in told if name.endswith("_auth_methods_supported")):
@@ -65,7 +79,7 @@ def document(issuer: str, scopes: Iterable[str], mutual_tls: MutualTls | None = 
     return told
 
 
-def _plain(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
+def _plain(issuer: str, scopes: Iterable[str], claims: Iterable[str]) -> dict[str, Any]:
     algs = sorted(jws.ASYMMETRIC)
     return {
         "issuer": issuer,
@@ -95,6 +109,7 @@ def _plain(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         **_anonymous(),
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": list(jws.FOR_CLIENTS),
+        "userinfo_signing_alg_values_supported": list(jws.FOR_CLIENTS),
         "token_endpoint_auth_methods_supported": list(authentication.METHODS),
         "token_endpoint_auth_signing_alg_values_supported": [*algs, "RS256"],
         "code_challenge_methods_supported": [pkce.METHOD],
@@ -104,7 +119,7 @@ def _plain(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "acr_values_supported": list(intended_use.ACR[:2]),
         "prompt_values_supported": sorted(prompt.VALUES),
         "claim_types_supported": ["normal"],
-        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "acr", "auth_time", "sid"],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "acr", "auth_time", "sid", *claims],
         **_logout(),
         "claims_parameter_supported": True,
         "authorization_details_types_supported": [issuer + details_schema.PATH],
@@ -120,7 +135,36 @@ def _plain(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
 def scopes_of(uses: Uses) -> tuple[str, ...]:
     """Name the scope values a client may send: `openid`, the two for its grants, and one for each use of the agencies."""
     asked = sorted(use.id for use in uses.current.values() if use.mode == "consent")
-    return ("openid", *sorted(grant_management.SCOPES), *(f"use:{use_id}" for use_id in asked))
+    alone = () if uses.sign_in is None else tuple(uses.sign_in.words)
+    return ("openid", *alone, *sorted(grant_management.SCOPES), *(f"use:{use_id}" for use_id in asked))
+
+
+def claims_of(uses: Uses, known: Catalogue) -> tuple[str, ...]:
+    """Name the claims about a person that can be delivered: of what agencies ask under a use, and of the account."""
+    asked = {item for use in uses.current.values() if use.mode == "consent" for item in use.item_ids}
+    named = {name for name, item in uses.claims.items() if item in asked and _carried(known, item)}
+    alone = () if uses.sign_in is None else (*uses.sign_in.claims, claim_values.UPDATED_AT)
+    return tuple(sorted({*named, *alone}))
+
+
+def assured_of(uses: Uses, known: Catalogue, assurance: Assurance | None) -> dict[str, Any]:
+    """Say what there is of verified claims (OpenID Connect for Identity Assurance 1.0 §7); nothing without a framework."""
+    asked = {item for use in uses.current.values() if use.mode == "consent" for item in use.item_ids}
+    if assurance is None:
+        return {}
+    named = {name: item for name, item in uses.claims.items() if item in asked and _carried(known, item)}
+    held = assurance.claims(known, named)
+    return {
+        "verified_claims_supported": True,
+        "trust_frameworks_supported": [assurance.trust_framework],
+        "evidence_supported": [assured.EVIDENCE],
+        "electronic_records_supported": sorted({assurance.records[known.attribute(i).source] for i in held.values()}),
+        "claims_in_verified_claims_supported": sorted(held),
+    }
+
+
+def _carried(known: Catalogue, item: str) -> bool:
+    return known.attribute(item).type not in claim_values.NO_CLAIM
 
 
 def _logout() -> dict[str, Any]:
@@ -134,15 +178,39 @@ def _anonymous() -> dict[str, Any]:
     return {} if offer is None else {"pre-authorized_grant_anonymous_access_supported": offer.anonymous}
 
 
+def computed(
+    issuer: str, uses: Uses, known: Catalogue, *, assurance: Assurance | None, mutual_tls: MutualTls | None
+) -> dict[str, Any]:
+    """Compute the document from what the operator declared."""
+    verified = assured_of(uses, known, assurance)
+    return document(issuer, scopes_of(uses), mutual_tls, claims=claims_of(uses, known), verified=verified)
+
+
 @lru_cache(maxsize=4)
-def _rendered(issuer: str, scopes: tuple[str, ...], mutual_tls: MutualTls | None) -> bytes:
-    return canonical.dumps(document(issuer, scopes, mutual_tls))
+def _rendered(wired: _ById) -> bytes:
+    parts = wired.parts
+    offered = parts.registry.mutual_tls
+    return canonical.dumps(
+        computed(parts.issuer, parts.uses, parts.catalogue, assurance=parts.registers.assurance, mutual_tls=offered)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _ById:
+    """The wired parts, told from others by what they are."""
+
+    parts: needs.Parts
+
+    def __hash__(self) -> int:
+        return id(self.parts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ById) and other.parts is self.parts
 
 
 async def gather(request: Request) -> bytes:
     """Take the document, computed once."""
-    wired = needs.parts(request)
-    return _rendered(wired.issuer, scopes_of(wired.uses), wired.registry.mutual_tls)
+    return _rendered(_ById(needs.parts(request)))
 
 
 def act(content: bytes, _now: int) -> Raw:

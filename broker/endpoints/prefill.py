@@ -25,7 +25,7 @@ from broker.people import people
 from broker.tokens import dpop, standing, step_up
 from broker.tokens.presented import Presented
 from consent import catalogue, item_status, ledger, ledger_entry, permission, release
-from consent.intended_use import ACR, IntendedUse
+from consent.intended_use import ACR, SIGN_IN, IntendedUse
 from consent.ledger import Appended
 from consent.ledger_entry import Entry, Once, Stream
 from consent.permission import Permission
@@ -100,6 +100,8 @@ def _held(tx: Tx, wired: needs.Parts, shown: Presented, now: int) -> tuple[previ
         raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
     if shown.token.narrowed:
         raise Wire("insufficient_scope", "the token was asked for without its data scope", status=403)
+    if given.use_id == SIGN_IN:
+        raise Wire("insufficient_scope", "a sign-in opens no data here", status=403)
     terms = (wired.uses.version(given.use_id, given.use_version), wired.uses.get(given.use_id))
     step_up.require(shown.token, max((use.minimum_acr for use in terms), key=ACR.index))
     return held, given

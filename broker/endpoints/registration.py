@@ -144,10 +144,15 @@ async def _checked(
     uses = {f"use:{use.id}" for use in wired.uses.current.values() if use.client_id == ours["client_id"]}
     grants = frozenset(name for name, grant in token.GRANTS.items() if not grant.anonymous)
     scopes = SIGN_IN | set(streams.SCOPES) | grant_management.SCOPES | wired.uses.words.keys() | uses
-    policy = Policy(profile, wired.mode, grants, scopes, authentication.methods(wired.registry))
+    policy = Policy(profile, wired.mode, grants, scopes, authentication.methods(wired.registry), _default_scope(wired))
     client, made = registration.build(given, policy, **ours)
     await sector.check(client, wired.egress)
     return client, made
+
+
+def _default_scope(wired: needs.Parts) -> str:
+    """What a client may ask for that registers no scope (RFC 7591 §2): the words of a sign-in."""
+    return " ".join(["openid", *(wired.uses.sign_in.words if wired.uses.sign_in is not None else ())])
 
 
 def _told(issuer: str, client: ClientMetadata, own: str, created: int, made: str | None) -> dict[str, Any]:

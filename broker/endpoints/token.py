@@ -5,8 +5,8 @@ Which grant is meant is `grant_type`; each is a module of `broker/grants` and a 
 * `ANONYMOUS`: whether it admits a caller without client authentication;
 * `async gather(asked: TokenRequest) -> Facts`: reads its parameters and what they stand for, checks, signs; spends nothing;
   refuses by raising `Wire`;
-* `act(tx, facts, now) -> dict | Refusal`: spends in one statement what it redeems and returns the response body, or a
-  `Refusal` whose writes are kept.
+* `act(tx, facts, now) -> dict | Refusal | Entered`: spends in one statement what it redeems and returns the response body, or a
+  `Refusal` whose writes are kept. Facts that say `enters` are acted on under the ledger's lock, and may return `Entered`.
 
 The client's assertion and the DPoP proof are this endpoint's: verified before the grant gathers, spent before it acts.
 """
@@ -20,15 +20,18 @@ from typing import Any
 from starlette.requests import Request
 
 from broker import caller, needs, parameters
-from broker.answers import Json, Refusal
+from broker.answers import Json, Later, Refusal
+from broker.authorization.released import Releases
 from broker.clients import authentication
 from broker.clients.authentication import AuthenticatedClient
 from broker.database import Tx
 from broker.errors import Wire
 from broker.grants import authorization_code, client_credentials, pre_authorized_code, refresh_token
+from broker.grants.issue import Entered
 from broker.tokens import dpop, replay
 from broker.tokens.dpop import VerifiedProof
 from broker.tokens.token_request import TokenRequest
+from consent.ledger_entry import Entry
 
 PATH = "/token"
 PRE_AUTHORIZED_CODE = "urn:ietf:params:oauth:grant-type:pre-authorized_code"  # OpenID4VCI 1.0 §6.1
@@ -39,7 +42,7 @@ class Grant:
     """One row: what to call for a `grant_type`."""
 
     gather: Callable[[TokenRequest], Awaitable[Any]]
-    act: Callable[[Tx, Any, int], dict[str, Any] | Refusal]
+    act: Callable[[Tx, Any, int], dict[str, Any] | Refusal | Entered]
     anonymous: bool
 
 
@@ -62,6 +65,11 @@ class Facts:
     client: AuthenticatedClient | None
     proof: VerifiedProof | None
     next_nonce: dict[str, str]
+
+    @property
+    def enters(self) -> bool:
+        """Whether the answer hands over data, and so waits for the ledger."""
+        return getattr(self.gathered, "enters", False)
 
 
 async def gather(request: Request) -> Facts:
@@ -90,18 +98,24 @@ async def gather(request: Request) -> Facts:
         lifetime=wired.durations.token,
         now=now,
         x5t=caller.bound_to(request, client, now),
+        release=Releases.of(wired).prepare,
     )
     return Facts(grant, await grant.gather(asked), client, proof, dpop.offer(ring, now) if proof else {})
 
 
-def act(tx: Tx, facts: Facts, now: int) -> Json | Refusal:
-    """Let assertion and proof count once, then the grant."""
+def act(tx: Tx, facts: Facts, now: int) -> Json | Refusal | tuple[Later | Json | Refusal, list[Entry]]:
+    """Let assertion and proof count once, then the grant; answer, with the entries of what is handed over where it is."""
     client, proof = facts.client, facts.proof
     replay.spend_all(tx, client.marker if client is not None else None, proof.marker if proof is not None else None)
     given = facts.grant.act(tx, facts.gathered, now)
-    if isinstance(given, Refusal):
-        return given
-    return Json(given, headers={"Cache-Control": "no-store", **facts.next_nonce})
+    if isinstance(given, Entered):
+        return Later(lambda appended: _answer(facts, given.body(appended[0]))), [given.entry]
+    answer = given if isinstance(given, Refusal) else _answer(facts, given)
+    return (answer, []) if facts.enters else answer
+
+
+def _answer(facts: Facts, body: dict[str, Any]) -> Json:
+    return Json(body, headers={"Cache-Control": "no-store", **facts.next_nonce})
 
 
 def _grant(given: parameters.Parameters) -> Grant:

@@ -27,6 +27,7 @@ class Held:
     """An opened row: whose it is, the values (still sealed against being read), and whether they were released.
 
     `session`: the secret of the session it was seen in, empty where there was none.
+    `claims` is the `claims` parameter as it was kept.
     """
 
     row_id: str
@@ -37,6 +38,7 @@ class Held:
     row_key: bytes
     day: date
     session: bytes = b""
+    claims: str | None = None
 
 
 def hold(
@@ -52,17 +54,20 @@ def hold(
     expires: int,
     family: str | None = None,
     session: bytes = b"",
+    claims: str | None = None,
 ) -> None:
     """Store a new row for the holders whose public keys (32 bytes each) are given; `now`, `expires` in microseconds.
 
-    `family`: the tokens it is for, where it is of no journey.
+    `family`: the tokens it is for, where it is of no journey; `claims`: what was asked for by the `claims` parameter.
     """
     day = datetime.fromtimestamp(now / 1_000_000, UTC).date()
     row_key = sealing.new_key()
     tx.execute(
         insert(sealed_row).values(
             row_id=row_id,
-            person=sealing.encrypt(row_key, canonical.dumps([person_id, auth_time, session.hex()]), row_id.encode()),
+            person=sealing.encrypt(
+                row_key, canonical.dumps([person_id, auth_time, session.hex(), claims]), row_id.encode()
+            ),
             found=release.pack(found, row_key),
             day=day.isoformat(),
             expires=expires,
@@ -94,9 +99,12 @@ def open_(tx: Tx, vault: Vault, handle: bytes, now: int) -> Held | None:
         row_key = sealing.open_with(handle, vault.preview_key(day), row.box)
     except keys_errors.KeysError:
         return None
-    person_id, auth_time, session = canonical.loads(sealing.decrypt(row_key, row.person, row.row_id.encode()))
+    opened = canonical.loads(sealing.decrypt(row_key, row.person, row.row_id.encode()))
+    person_id, auth_time, session, claims = opened
     found = release.unpack(row.found, row_key, Found)
-    return Held(row.row_id, person_id, auth_time, found, bool(row.released), row_key, day, bytes.fromhex(session))
+    return Held(
+        row.row_id, person_id, auth_time, found, bool(row.released), row_key, day, bytes.fromhex(session), claims
+    )
 
 
 def reseal(tx: Tx, vault: Vault, held: Held, public: bytes, *, expires: int) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from broker.egress import Egress
+from broker.evidence import assured
+from broker.evidence.assured import Assurance
 from broker.evidence.breaker import Guarded
 from broker.evidence.connectors import account, rest, sql
 from broker.evidence.source import Source
@@ -21,10 +23,11 @@ _PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
 
 @dataclass(frozen=True)
 class Registers:
-    """Every source by its id, and for every attribute the id of the one that holds it."""
+    """Every source by its id, for every attribute the id of the one that holds it, and how they are spoken of as verified."""
 
     by_id: Mapping[str, Source]
     routing: Mapping[str, str]
+    assurance: Assurance | None = None
 
     async def aclose(self) -> None:
         """Close all of them."""
@@ -47,7 +50,7 @@ def load(config_dir: Path, *, egress: Egress, known: catalogue.Catalogue) -> Reg
                 raise BadDeclaration(f"{path.name}: {attribute} is held twice")
             if _holder(known, attribute) != path.stem:
                 raise BadDeclaration(f"{path.name}: {attribute} is not of this source in the catalogue")
-    return Registers(by_id, routing)
+    return Registers(by_id, routing, assured.load(config_dir, known))
 
 
 def _source(path: Path, egress: Egress, known: catalogue.Catalogue) -> tuple[list[str], Source]:

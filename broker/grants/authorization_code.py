@@ -1,21 +1,25 @@
 """The authorization code grant: one code, once, for tokens bound to a key (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from broker.answers import Refusal
 from broker.authorization import journey, pkce, resource
+from broker.authorization.released import Prepared
 from broker.authorization.request import AuthorizationRequest
 from broker.clients.registry import Client
 from broker.database import Tx
 from broker.errors import Wire
 from broker.evidence import preview
 from broker.grants import issue
-from broker.grants.issue import About, Issued
+from broker.grants.issue import About, Entered, Issued
 from broker.people import people
 from broker.sign_in import subject
 from broker.tokens.token_request import TokenRequest
 from consent import permission
+from consent.ledger import Appended
+from consent.permission import Permission
+from keys import canonical
 from keys import errors as keys_errors
 from keys.vault import Vault
 
@@ -29,6 +33,13 @@ class Facts:
     code: journey.Redeemable
     vault: Vault
     issued: Issued
+    asked: TokenRequest = field(repr=False)
+    released: Prepared | None = None
+
+    @property
+    def enters(self) -> bool:
+        """Whether the ID token carries claims of the person: then their release is entered before it is signed."""
+        return self.released is not None
 
 
 async def gather(asked: TokenRequest) -> Facts | journey.Spent:
@@ -51,11 +62,31 @@ async def gather(asked: TokenRequest) -> Facts | journey.Spent:
         raise Wire("invalid_grant", "the code is unknown or too old")
     _check_bound(asked, found.journey.request, client)
     about = _about(asked, found, client, pairwise)
-    return Facts(found, asked.vault, issue.sign(asked, about, refreshable=True))
+    released = await _released(asked, found)
+    issued = issue.sign(asked, about, refreshable=True, identify=released is None)
+    return Facts(found, asked.vault, issued, asked, released)
 
 
-def act(tx: Tx, facts: Facts | journey.Spent, now: int) -> dict[str, Any] | Refusal:
-    """Spend the code and give the tokens; a second use ends the tokens of the first and is remembered."""
+async def _released(asked: TokenRequest, found: journey.Redeemable) -> Prepared | None:
+    """Prepare the claims that the request wants in the ID token (OpenID Connect Core §5.5)."""
+    kept = found.held.claims
+    if asked.release is None or kept is None or canonical.loads(kept).get("id_token") is None:
+        return None
+    with asked.database.read() as tx:
+        given = permission.get(tx, found.permission_id)
+    if given is None or given.standing(asked.now) != "live":
+        return None  # the act refuses
+    made: Prepared | None = await asked.release(
+        "id_token", found.held, given, scope=found.journey.request.scope, acr=found.journey.acr, now=asked.now
+    )
+    return made
+
+
+def act(tx: Tx, facts: Facts | journey.Spent, now: int) -> dict[str, Any] | Refusal | Entered:
+    """Spend the code and give the tokens; a second use ends the tokens of the first and is remembered.
+
+    With claims in the ID token the answer waits for the entry of their release.
+    """
     if isinstance(facts, journey.Spent):
         return journey.reused(tx, facts, now)
     given = permission.get(tx, facts.code.permission_id)
@@ -72,7 +103,18 @@ def act(tx: Tx, facts: Facts | journey.Spent, now: int) -> dict[str, Any] | Refu
     if not facts.issued.for_here:  # a token for another server opens nothing: nothing is kept for it
         preview.drop(tx, facts.code.held.row_id)
     issue.keep(tx, facts.issued, given, now)
-    return facts.issued.body
+    return facts.issued.body if facts.released is None else _entered(facts, facts.released, given, now)
+
+
+def _entered(facts: Facts, released: Prepared, given: Permission, now: int) -> Entered | Refusal:
+    if permission.releasable(given, released.handed(), now) is not None:
+        return Refusal("invalid_grant", "the person ended this permission")
+
+    def body(appended: Appended) -> dict[str, Any]:
+        claims = released.claims(appended, given)
+        return {**facts.issued.body, "id_token": issue.identity(facts.asked, facts.issued.about, claims)}
+
+    return Entered(released.entry(given), body)
 
 
 def _pairwise_key(tx: Tx, vault: Vault, found: journey.Redeemable | journey.Spent | None) -> bytes | None:
@@ -117,4 +159,5 @@ def _about(asked: TokenRequest, found: journey.Redeemable, client: Client, pairw
         resources=request.resources,
         nonce=request.nonce,
         sid=subject.session_id(pairwise, session, client.client_id) if session else None,
+        claims=request.claims,
     )

@@ -3,7 +3,7 @@
 `sign` makes all of it before the act, `keep` stores in the act what outlives the answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,9 @@ from broker.database import Tx
 from broker.tokens import access_token, id_token, reference, refresh_token
 from broker.tokens.token_request import TokenRequest
 from consent import request as data_request
+from consent.intended_use import SIGN_IN
+from consent.ledger import Appended
+from consent.ledger_entry import Entry
 from consent.permission import Permission
 from consent.request import DataRequest
 from keys import opaque
@@ -30,7 +33,8 @@ class About:
     """Who the tokens are about and what they may: as the person decided, whatever way the decision came.
 
     `subject` is the pairwise identifier; `told`: the client may know `auth_time` (microseconds). `audience` is the one
-    server the access token is for; only one for this server opens data, and none that is `narrowed`.
+    server the access token is for; only one for this server opens data, and none that is `narrowed`. `claims` is the `claims`
+    parameter as it was kept.
     """
 
     person_id: str = field(repr=False)
@@ -48,6 +52,7 @@ class About:
     nonce: str | None = None
     sid: str | None = None
     narrowed: bool = False
+    claims: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +74,19 @@ class Issued:
         return given
 
 
-def sign(asked: TokenRequest, about: About, *, refreshable: bool) -> Issued:
+@dataclass(frozen=True)
+class Entered:
+    """An answer that waits for the ledger: `body(appended)` makes the response's members once the entry is durable."""
+
+    entry: Entry
+    body: Callable[[Appended], dict[str, Any]]
+
+
+def sign(asked: TokenRequest, about: About, *, refreshable: bool, identify: bool = True) -> Issued:
     """Sign what is answered; with `refreshable` a refresh token comes along where client and permission allow it.
 
     A permission for once has none (its data are handed over once), nor has a client not registered for refreshing.
+    Without `identify` the ID token is left out: it waits for claims that must be entered first (`identity`).
     """
     body: dict[str, Any] = {
         "access_token": _access_token(asked, about),
@@ -81,27 +95,33 @@ def sign(asked: TokenRequest, about: About, *, refreshable: bool) -> Issued:
         "scope": " ".join(about.scope),
         "grant_id": about.permission_id,
     }
-    if "openid" in about.scope:
-        body["id_token"] = id_token.mint(
-            asked.keyring,
-            issuer=asked.issuer,
-            subject=about.subject,
-            client_id=about.client.client_id,
-            acr=about.acr,
-            now=asked.now,
-            nonce=about.nonce,
-            auth_time=about.auth_time if about.told else None,
-            sid=about.sid,
-            lifetime=asked.lifetime,
-            alg=about.client.id_token_signed_response_alg,
-        )
+    if identify and "openid" in about.scope:
+        body["id_token"] = identity(asked, about)
     for_here = about.audience == asked.issuer
-    if for_here and not about.narrowed:
+    if for_here and not about.narrowed and about.data.use_id != SIGN_IN:
         body["authorization_details"] = [data_request.details(about.data, asked.catalogue, asked.issuer)]
     if refreshable and about.data.kind == "ongoing" and about.client.may_use("refresh_token"):
         body["refresh_token"] = opaque.token()
     ends = asked.now + body["expires_in"] * SECOND
     return Issued(about, body["access_token"], ends, body, asked.cnf, for_here, asked.roots)
+
+
+def identity(asked: TokenRequest, about: About, claims: Mapping[str, Any] | None = None) -> str:
+    """Sign an ID token, with the claims of the person that were entered as handed over."""
+    return id_token.mint(
+        asked.keyring,
+        issuer=asked.issuer,
+        subject=about.subject,
+        client_id=about.client.client_id,
+        acr=about.acr,
+        now=asked.now,
+        nonce=about.nonce,
+        auth_time=about.auth_time if about.told else None,
+        sid=about.sid,
+        lifetime=asked.lifetime,
+        alg=about.client.id_token_signed_response_alg,
+        claims=claims,
+    )
 
 
 def keep(tx: Tx, issued: Issued, given: Permission, now: int) -> None:
@@ -119,6 +139,7 @@ def keep(tx: Tx, issued: Issued, given: Permission, now: int) -> None:
         data=data_request.to_json(about.data),
         resources=about.resources,
         x5t=None if about.client.authenticates else issued.cnf.get("x5t#S256"),
+        claims=about.claims,
     )
     refresh_token.issue(
         tx,

@@ -19,6 +19,7 @@ from broker.tokens.refresh_token import Found
 from broker.tokens.token_request import TokenRequest
 from consent import permission
 from consent import request as data_request
+from consent.intended_use import SIGN_IN
 from keys import errors as keys_errors
 from keys import opaque, sealing
 from keys.keyring import SealingRing
@@ -80,6 +81,7 @@ def act(tx: Tx, facts: Facts, now: int) -> dict[str, Any] | Refusal:
             row_id=opaque.token(),
             person_id=found.kept.person_id,
             auth_time=found.kept.auth_time,
+            claims=issued.about.claims if issued.about.scope == found.kept.scope else None,
             found={},
             publics=[sealing.public_of(issued.access_token.encode())],
             now=now,
@@ -127,5 +129,8 @@ def _about(asked: TokenRequest, found: Found, client: Client) -> About:
         data=data_request.from_json(kept.data),
         audience=resource.audience(client, asked.issuer, asked.parameters.all("resource"), kept.resources),
         resources=kept.resources,
+        claims=kept.claims,
     )
-    return replace(about, narrowed=bool(set(kept.scope) - set(scope) - issue.HERE))
+    # the words of a sign-in stand for claims, one by one; those of a use stay or go together
+    narrowed = about.data.use_id != SIGN_IN and bool(set(kept.scope) - set(scope) - issue.HERE)
+    return replace(about, narrowed=narrowed)

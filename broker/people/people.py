@@ -29,7 +29,10 @@ class UsernameTaken(Exception):
 
 @dataclass(frozen=True)
 class Profile:
-    """What a person told this service, and the number by which registers know them; `as_of` a day `YYYY-MM-DD`."""
+    """What a person told this service, and the number by which registers know them; `as_of` a day `YYYY-MM-DD`.
+
+    `further`: other claims of OpenID Connect Core §5.1, by their names.
+    """
 
     display_name: str = field(repr=False)
     person_number: str | None = field(default=None, repr=False)
@@ -37,6 +40,7 @@ class Profile:
     phone: str | None = field(default=None, repr=False)
     language: str | None = field(default=None, repr=False)
     as_of: str | None = field(default=None, repr=False)
+    further: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """Whom the registers are asked about. `account` holds sealed values by name: email, phone, language."""
+    """Whom the registers are asked about. `account` holds sealed values by name: name, email, phone, language, and `Profile.further`."""
 
     person_id: str
     person_number: str | None = field(repr=False)
@@ -132,7 +136,8 @@ def profile(tx: Tx, vault: Vault, person_id: str) -> Profile:
 def subject(tx: Tx, vault: Vault, person_id: str) -> Subject:
     """Say whom the registers are asked about; raises as `profile`."""
     told = profile(tx, vault, person_id)
-    given = {"email": told.email, "phone": told.phone, "language": told.language}
+    named = {"name": told.display_name, "email": told.email, "phone": told.phone, "language": told.language}
+    given = {**told.further, **named}
     account = {name: release.seal(value) for name, value in given.items() if value is not None}
     return Subject(person_id, told.person_number, account, told.as_of)
 
@@ -144,7 +149,7 @@ def ledger_stream(tx: Tx, vault: Vault, person_id: str) -> Stream:
 
 
 def _seal_profile(keys: PersonKeys, person_id: str, told: Profile) -> bytes:
-    given = {name: value for name, value in asdict(told).items() if value is not None}
+    given = {name: value for name, value in asdict(told).items() if value not in (None, {})}
     return sealing.encrypt(keys.data, canonical.dumps(given), _profile_context(person_id))
 
 

@@ -1,5 +1,6 @@
 """ID tokens: who signed in, how and for whom (OpenID Connect Core §2, §3.1.3.6)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from keys import jws
@@ -24,14 +25,16 @@ def mint(
     sid: str | None = None,
     lifetime: int = LIFETIME,
     alg: Alg = ALG,
+    claims: Mapping[str, Any] | None = None,
 ) -> str:
     """Sign an ID token with the algorithm its client registered. `auth_time` (microseconds) only where the client may know it: two agencies could compare it.
 
     `nonce` is the request's, exactly; `sid` the session as this client knows it (OpenID Connect Back-Channel Logout 1.0 §2.1);
     `lifetime` in seconds.
+    `claims` about the person never take the place of ours.
     """
     issued = now // SECOND
-    claims: dict[str, Any] = {
+    ours: dict[str, Any] = {
         "iss": issuer,
         "sub": subject,
         "aud": client_id,
@@ -40,9 +43,9 @@ def mint(
         "acr": acr,
     }
     if nonce is not None:
-        claims["nonce"] = nonce
+        ours["nonce"] = nonce
     if auth_time is not None:
-        claims["auth_time"] = auth_time // SECOND
+        ours["auth_time"] = auth_time // SECOND
     if sid is not None:
-        claims["sid"] = sid
-    return jws.sign(keyring.signer(purpose="token", alg=alg), claims, typ="JWT")
+        ours["sid"] = sid
+    return jws.sign(keyring.signer(purpose="token", alg=alg), {**(claims or {}), **ours}, typ="JWT")

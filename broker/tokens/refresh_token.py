@@ -34,6 +34,7 @@ class Kept:
     """What a refresh token stands for. `told`: the client may know `auth_time` (microseconds); `data` is what was asked.
 
     `x5t` is the certificate it is bound to: of a client that cannot authenticate otherwise (RFC 8705 §4).
+    `claims` is the `claims` parameter as it was kept.
     """
 
     person_id: str = field(repr=False)
@@ -45,6 +46,7 @@ class Kept:
     data: Mapping[str, Any]
     resources: tuple[str, ...] = ()
     x5t: str | None = None
+    claims: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """A request to the token endpoint, as every grant is handed it: client and key proven, the grant itself not yet (RFC 6749 §3.2)."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from broker.clients.authentication import AuthenticatedClient
 from broker.database import Database
@@ -17,7 +19,8 @@ class TokenRequest:
     """What a grant may use: the parameters, who asks, with which key, and the wired parts.
 
     `client` is None only for a grant that admits anonymous callers, `proof` only for a client that is not held to send one
-    and did not. `x5t` is the thumbprint of its certificate where tokens are to be bound to that. `lifetime` of tokens in seconds, `now` in microseconds.
+    and did not. `x5t` is the thumbprint of its certificate where tokens are to be bound to that. `lifetime` of tokens in seconds, `now` in
+    microseconds. `release` prepares the claims of an ID token (`broker.authorization.released.Releases.prepare`).
     The endpoint spends the assertion and the proof; a grant spends only what it redeems.
     """
 
@@ -34,6 +37,7 @@ class TokenRequest:
     lifetime: int
     now: int
     x5t: str | None = None
+    release: Callable[..., Awaitable[Any]] | None = None
 
     @property
     def jkt(self) -> str | None:

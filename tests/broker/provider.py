@@ -20,6 +20,7 @@ from broker.clients.registry import Registry
 from broker.database import Database
 from broker.egress import Egress
 from broker.evidence import preview
+from broker.evidence.registers import Registers
 from broker.needs import Durations
 from broker.people import people
 from broker.people.people import Enrolment, Profile
@@ -182,6 +183,7 @@ def wire(database: Database, tmp_path: Path, now: int) -> Provider:
         uses=uses(),
         registry=Registry(clients, KeySets(Egress())),
         durations=Durations(),
+        registers=Registers({}, {}),
     )
     return Provider(parts, clock, key)
 

@@ -141,7 +141,11 @@ class Whole:
         routing = {item: name for name, register in self.registers.items() for item in register.values}
         self.parts = parts
         self.give(
-            registers=Registers({**parts.registers.by_id, **self.registers}, {**parts.registers.routing, **routing})
+            registers=Registers(
+                {**parts.registers.by_id, **self.registers},
+                {**parts.registers.routing, **routing},
+                parts.registers.assurance,
+            )
         )
         lead = self._running.enter_context(TestClient(self.asgi, self.settings.issuer))
         self._leads = [lead]
@@ -193,9 +197,11 @@ class Whole:
         person.walker.http.cookies.set(needs.cookie_name(parts.secure, "semel"), cookie, domain=domain, path="/")
         return person
 
-    def enrol(self, username: str, *, proofing: Any = "substantial", secret: str | None = SECRET) -> str:
+    def enrol(
+        self, username: str, *, proofing: Any = "substantial", secret: str | None = SECRET, told: Profile | None = None
+    ) -> str:
         parts = self.parts
-        told = Profile("Maria O'Møller", NUMBER, "maria@post.example", "+4477009008", "en", as_of="2026-01-05")
+        told = told or Profile("Maria O'Møller", NUMBER, "maria@post.example", "+4477009008", "en", as_of="2026-01-05")
         stored = password.seal(DIGEST, parts.roots.ring("pepper"))
         with parts.database.write() as tx:
             made = Enrolment(username, stored, secret, proofing, told)
@@ -236,7 +242,7 @@ def declare(folder: Path, keys: Path) -> None:
     """Write the operator's declarations: those of the demo, with the agencies' keys inline and no register but the account."""
     for name in ("catalogue", "uses", "credentials"):
         shutil.copytree(ROOT / "openid-config" / name, folder / name)
-    for name in ("broker.toml", "scopes.toml", "registers.toml"):
+    for name in ("broker.toml", "scopes.toml", "registers.toml", "sign-in.toml", "assurance.toml"):
         shutil.copyfile(ROOT / "openid-config" / name, folder / name)
     for name in ("clients", "sources"):
         (folder / name).mkdir()

@@ -11,12 +11,12 @@ from consent import catalogue as catalogues
 from consent import value
 from consent.errors import BadDeclaration, BadValue, UnknownAttribute
 
-PROTECTED_BUNDLES = {"address", "contact", "family"}
+PROTECTED_BUNDLES = {"account", "address", "contact", "family"}
 
 
 def test_every_attribute_is_there(catalogue):
-    assert len(catalogue.attributes) == 65
-    assert len(catalogue.bundles) == 12
+    assert len(catalogue.attributes) == 80
+    assert len(catalogue.bundles) == 13
 
 
 def test_everything_an_item_needs_for_people_is_said(catalogue, uses):

@@ -5,7 +5,11 @@ from typing import Literal
 from broker.evidence.source import Evidence, Found, Phase, Subject
 from consent.declarations import Declared, Id
 
-Kept = Literal["email", "phone", "language"]
+Kept = Literal[
+    "name", "email", "phone", "language",
+    "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
+    "gender", "birthdate", "zoneinfo", "email_verified", "phone_number_verified", "address",
+]  # fmt: skip
 
 
 class Declaration(Declared):

@@ -88,7 +88,7 @@ def show_account(tx: Tx, facts: Facts, now: int) -> Page:
     line = _stream(tx, facts)
     events = _whole(tx, line)
     held = _given(tx, events)
-    voice = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language)
+    voice = _voice(facts)
     used = [event for event in events if event.type in permission.USES]
     context = {
         "person": people.profile(tx, facts.wired.vault, facts.person_id).display_name,
@@ -102,7 +102,7 @@ def show_account(tx: Tx, facts: Facts, now: int) -> Page:
 def show_sharing(tx: Tx, facts: Facts, now: int) -> Page:
     """Show every permission the person ever gave, those in force first."""
     held = _given(tx, _whole(tx, _stream(tx, facts)))
-    voice = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language)
+    voice = _voice(facts)
     cards = [voice.permission(one, now) for one in held]
     live = [card for card in cards if card["state"] == "live"]
     return Page("sharing.html", {"live": live, "ended": [card for card in cards if card["state"] != "live"]})
@@ -114,7 +114,7 @@ def show_permission(tx: Tx, facts: Facts, now: int) -> Page | Refusal:
     one = _own(tx, line, facts)
     if one is None:
         return UNKNOWN
-    voice = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language)
+    voice = _voice(facts)
     events = [voice.event(event) for event in _whole(tx, line) if event.permission == one.permission_id]
     card = voice.permission(one, now)
     stop = f"{card['href']}/stop" if card["state"] == "live" else None
@@ -126,7 +126,7 @@ def ask_stop(tx: Tx, facts: Facts, now: int) -> Page | Redirect | Refusal:
     one = _own(tx, _stream(tx, facts), facts)
     if one is None:
         return UNKNOWN
-    card = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language).permission(one, now)
+    card = _voice(facts).permission(one, now)
     if card["state"] != "live":
         return Redirect(card["href"])
     context = {"permission": card, "back_href": card["href"], "ask_erasure": facts.ask_erasure}
@@ -144,7 +144,7 @@ def stop(tx: Tx, facts: Facts, now: int) -> tuple[Page | Later | Redirect | Refu
     one = _own(tx, line, facts)
     if one is None:
         return UNKNOWN, []
-    card = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language).permission(one, now)
+    card = _voice(facts).permission(one, now)
     context = {"permission": card, "ask_erasure": facts.ask_erasure}
     if one.state != "live":
         return Page(
@@ -172,9 +172,13 @@ def stop(tx: Tx, facts: Facts, now: int) -> tuple[Page | Later | Redirect | Refu
 def show_activity(tx: Tx, facts: Facts, _now: int) -> Page:
     """Show a page of the person's stream, newest first."""
     events = history.read(tx, _stream(tx, facts), limit=PAGE, before=facts.before)
-    voice = told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language)
+    voice = _voice(facts)
     older = f"/account/activity?before={events[-1].n}" if events and events[-1].n > 0 else None
     return Page("activity.html", {"events": [voice.event(event) for event in events], "more_href": older})
+
+
+def _voice(facts: Facts) -> told.Voice:
+    return told.Voice(facts.wired.uses, facts.wired.catalogue, facts.language, facts.wired.registry)
 
 
 def _stream(tx: Tx, facts: Facts) -> Stream:

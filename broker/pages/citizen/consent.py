@@ -22,11 +22,12 @@ from broker.database import Tx
 from broker.evidence import preview
 from broker.evidence.collect import collect
 from broker.evidence.source import Evidence, Found
-from broker.pages import render
+from broker.pages.citizen import rows
 from broker.pages.citizen import visit as visits
 from broker.pages.citizen.visit import Visit
 from broker.people import people
-from consent import catalogue, decision, history, ledger_entry, notice, permission, release
+from consent import decision, history, ledger_entry, notice, permission, release
+from consent.intended_use import SIGN_IN
 from consent.ledger_entry import Entry, Stream
 from consent.notice import Notice
 from keys import canonical, sealing
@@ -191,6 +192,7 @@ def _hold(tx: Tx, visit: Visit, found: Mapping[str, Found], *, public: bytes, no
         row_id=visit.journey.journey_id,
         person_id=visit.session.person_id,
         auth_time=visit.session.auth_time,
+        claims=visit.journey.request.claims,
         session=visit.session.secret,
         found=found,
         publics=[public],
@@ -233,7 +235,9 @@ def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:
             "action": visit.path("consent"),
             "service": visit.service,
             "notice": notice.page(facts.notice),
-            "rows": [_row(facts, receipt, item.id, required=item.required) for item in asked.items],
+            "rows": rows.opened(visit, facts.found, receipt, facts.notice, facts.ticked),
+            "signs_in": visit.use.id == SIGN_IN,
+            "empty": rows.empty(visit, facts.found),
             "shown": shown(facts),
             "differences": list(facts.differences),
             "durations": _periods(facts) if asked.kind == "ongoing" else None,
@@ -250,35 +254,11 @@ def _periods(facts: Facts) -> list[dict[str, Any]]:
     return [{**one, "checked": one["value"] == facts.days} for one in offered]
 
 
-def _row(facts: Facts, receipt: release.ReleaseReceipt, item: str, *, required: bool) -> dict[str, Any]:
-    visit, one = facts.visit, facts.found[item]
-    attribute = visit.wired.catalogue.attribute(item)
-    lines: list[str] = []
-    if one.value is not None:
-        value = release.open_(
-            one.value, receipt, item=item, client=visit.use.client_id, journey=visit.journey.journey_id
-        )
-        lines = catalogue.display(attribute, value, visit.language, lambda day: render.day_text(day, visit.language))
-    return {
-        "id": item,
-        "label": attribute.labels[visit.language],
-        "lines": lines,
-        "checked": item in facts.ticked,
-        "status": one.status,
-        "source": visit.wired.catalogue.register(one.source, visit.language),
-        "as_of": one.as_of,
-        "required": required,
-        "stale": one.value is not None and catalogue.stale(attribute, one.as_of, visit.now),
-        "help": attribute.help.get(visit.language),
-        "reason": facts.notice.item(item).note,
-    }
-
-
 def shown(facts: Facts) -> str:
     """A code over what is on the screen, under the journey's handle: rows, states, values, notice, language, session."""
     visit = facts.visit
     key = sealing.derive(visit.handle, "semel/shown/v1")
-    rows = [
+    lines = [
         [item.id, facts.found[item.id].status, _value_mac(facts.found[item.id], key), facts.found[item.id].as_of]
         for item in visit.journey.request.data.items
         if item.id in facts.found
@@ -289,7 +269,7 @@ def shown(facts: Facts) -> str:
         "use": visit.use.purpose_id,
         "notice": facts.notice.digest.hex(),
         "language": visit.language,
-        "rows": rows,
+        "rows": lines,
     }
     return hmac.digest(key, canonical.dumps(screen), hashlib.sha256).hex()
 

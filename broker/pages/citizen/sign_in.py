@@ -13,6 +13,7 @@ from starlette.requests import Request
 from broker import logout, needs, throttle
 from broker.answers import Answer, Page, Redirect
 from broker.authorization import hints, journey, pushed
+from broker.authorization import sign_in as sign_in_alone
 from broker.database import Tx
 from broker.errors import Wire
 from broker.pages.citizen import known_browser
@@ -79,7 +80,8 @@ def enter(request: Request) -> Entrance:
         raise needs.Stop(Redirect(f"/i/{public_id}/consent"))  # came back with the back button; nothing is begun anew
     if claimed is None:
         raise Wire("invalid_request_uri", "the request is unknown, used or too old")
-    use = wired.uses.version(claimed.request.data.use_id, claimed.request.data.version)
+    asked = claimed.request
+    use = sign_in_alone.use_of(wired.uses, wired.registry, asked.client_id, asked.data.use_id, asked.data.version)
     login = hints.of(claimed.request, wired.roots.ring("cookie")).login
     return Entrance(wired, visitor, public_id, intended_use.describe(use, visitor.language), login or "")
 

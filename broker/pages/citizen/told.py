@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from broker.authorization import sign_in
+from broker.clients.registry import Registry
 from consent import intended_use
 from consent.catalogue import Catalogue
 from consent.errors import ConsentError
@@ -23,6 +25,7 @@ class Voice:
     uses: Uses
     catalogue: Catalogue
     language: str
+    registry: Registry
 
     def permission(self, one: Permission, now: int) -> dict[str, Any]:
         """Tell a permission as the account's pages take it (see `templates/contexts.md`)."""
@@ -76,7 +79,8 @@ class Voice:
     def _service(self, purpose: str, client: str) -> tuple[dict[str, Any], str]:
         """Name who asked and why, by the version of the use that was asked."""
         try:
-            use = self.uses.by_purpose(purpose)
+            known = self.uses.by_purpose(purpose)
+            use = sign_in.use_of(self.uses, self.registry, client, known.id, known.version)
             return intended_use.describe(use, self.language), use.purpose[self.language]
         except (ConsentError, KeyError):
             return {"name": client, "domain": "", "title": purpose}, purpose

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from broker import needs
 from broker.answers import Page, Redirect
-from broker.authorization import journey
+from broker.authorization import journey, sign_in
 from broker.authorization.journey import Journey
 from broker.clients.registry import Client
 from broker.database import Tx
@@ -78,7 +78,8 @@ def load(request: Request) -> Visit:
         found = journey.get(tx, public_id)
     if found is None:
         raise needs.Stop(Page("already.html", {"outcome": "expired"}, status=410))
-    use = wired.uses.version(found.request.data.use_id, found.request.data.version)
+    asked = found.request.data
+    use = sign_in.use_of(wired.uses, wired.registry, found.client_id, asked.use_id, asked.version)
     service = intended_use.describe(use, seen.language)
     handle = _handle(request, found)
     if handle is None:

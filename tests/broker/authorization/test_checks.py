@@ -1,6 +1,8 @@
 """The checks of a pushed request: what is refused, with which code, and what comes out."""
 
+import hashlib
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -99,7 +101,16 @@ def test_what_is_kept_of_claims_holds_no_value(uses: Uses) -> None:
     asked = replace(unchecked(uses, {"claims": json.dumps(said), "login_hint": "maria@example"}), ring=ring)
     checked = checks.check(asked, At.PUSH)
     assert checked.claims is not None
-    assert json.loads(checked.claims) == {"userinfo": {"given_name": {"essential": True}}, "id_token": {"sub": None}}
+    kept = json.loads(checked.claims)
+    (code,) = kept["userinfo"]["given_name"].pop("is")
+    assert kept == {
+        "userinfo": {"given_name": {"essential": True}},
+        "id_token": {"sub": None},
+        "salt": kept["salt"],
+    }
+    guessed = hashlib.sha256(b'"Maria"').hexdigest()
+    assert re.fullmatch(r"[0-9a-f]{64}", code)
+    assert code != guessed, "who reads the row could try names"
     assert not [word for word in ("Maria", "s-u-b", "maria@") if word in checked.to_json()]
     assert hints.of(checked, ring) == hints.Hint("maria@example", "s-u-b", "rp")
     assert request.from_json(checked.to_json()) == checked

@@ -30,7 +30,10 @@ def test_names_from_every_place() -> None:
     assert (asked.acr, asked.acr_essential, asked.auth_time, asked.subject) == ((), False, False, None)
     assert "Max" not in str(asked.kept)
     assert "X1" not in str(asked.kept)
-    assert json.loads(str(asked.kept))["userinfo"]["verified_claims"][0]["verification"] == {"trust_framework": "eidas"}
+    assert json.loads(str(asked.kept))["userinfo"]["verified_claims"][0]["verification"] == {
+        "trust_framework": {"values": ["eidas"]},
+        "evidence": [{}],
+    }
 
 
 @pytest.mark.parametrize(
@@ -53,7 +56,7 @@ REFUSED: list[tuple[str, str]] = [
     ("Core §5.5 not an object",         "[]"),
     ("Core §5.5 not JSON",              "{"),
     ("Core §5.5 a member twice",        '{"userinfo":{},"userinfo":{}}'),
-    ("Core §5.5 depth",                 '{"userinfo":' * 10 + "1" + "}" * 10),
+    ("Core §5.5 depth",                 '{"userinfo":' * 14 + "1" + "}" * 14),
     ("Core §5.5 depth of thousands",    '{"a":' * 3000 + "1" + "}" * 3000),
     ("Core §5.5 size",                  json.dumps({"userinfo": {"x" * 17_000: None}})),
     ("Core §5.5 too many",              json.dumps({"userinfo": {f"c{n}": None for n in range(101)}})),

@@ -64,6 +64,7 @@ NEVER: list[tuple[str, dict[str, Any]]] = [
     ("FAPI 2.0 §5.3.2.1 public client",         {"token_endpoint_auth_method": "none"}),
     ("FAPI 2.0 §5.4.1 RS256 assertions",        {"token_endpoint_auth_signing_alg": "RS256"}),
     ("FAPI 2.0 §5.4.1 RS256 ID tokens",         {"id_token_signed_response_alg": "RS256"}),
+    ("FAPI 2.0 §5.4.1 RS256 UserInfo",          {"userinfo_signed_response_alg": "RS256"}),
     ("FAPI 2.0 §5.4.1 RS256 requests",          {"request_object_signing_alg": "RS256"}),
     ("FAPI 2.0 §5.4.1 RS256 responses",         {"authorization_signed_response_alg": "RS256"}),
     ("FAPI 2.0 §5.3.2.2 requests fetched",      {"request_uris": ["https://rp.example/request"]}),
