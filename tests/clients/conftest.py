@@ -16,41 +16,43 @@ from tests.world import free_ports
 
 REFRESHING = {"grant_types": ["authorization_code", "refresh_token"]}
 BASELINE: dict[str, Any] = {"profile": "baseline"}  # with the defaults of RFC 7591 §2
+BY_BODY = {"token_endpoint_auth_method": "client_secret_post"}
+BY_KEY = {"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256"}
 SECRET = "correct-secret_of.a~client" * 2
 SIGNING = {"request_object_signing_alg": "ES256", "require_signed_request_object": True}
+JARM = {"authorization_signed_response_alg": "ES256"}
 FILES = "https://files.agency.example/"
 NAME = "vouched-for.agency.example"
 MTLS: dict[str, Any] = {**REFRESHING, "tls_client_certificate_bound_access_tokens": True}
 
 
+def site() -> dict[str, Any]:
+    """A web site on this machine (its Apache is started by its test)."""
+    return {**BASELINE, "redirect_uris": [f"http://127.0.0.1:{free_ports(1)}/members/callback"]}
+
+
 def clients(ca: Certified) -> dict[str, Client]:
     """Who asks here, each under its own use."""
+    own, known = certified("CN=self-signed"), certified("CN=vouched-for", ca, names=(x509.DNSName(NAME),))
+    named = {"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": NAME}
+    machine: dict[str, Any] = {"redirect_uris": [], "grant_types": ["client_credentials"], "scope": "files:read"}
     made = [
         Client("openid-client", REFRESHING),
-        Client("message-signing", {**REFRESHING, **SIGNING, "authorization_signed_response_alg": "ES256"}),
-        Client("oauth4webapi", REFRESHING),
-        Client("oauth4webapi-jarm", {**REFRESHING, "authorization_signed_response_alg": "ES256"}),
-        Client("self-signed", {**MTLS, "token_endpoint_auth_method": "self_signed_tls_client_auth"}),
-        Client(
-            "vouched-for", {**MTLS, "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": NAME}
-        ),
-    ]
-    made += [
-        Client(
-            "apache",
-            {**BASELINE, "redirect_uris": [f"http://127.0.0.1:{free_ports(1)}/members/callback"]},
-            secret=SECRET,
-        ),
+        Client("message-signing", {**REFRESHING, **SIGNING, **JARM}),
         Client("details", REFRESHING),
-        Client(
-            "caller",
-            {"grant_types": ["client_credentials"], "scope": "files:read", "calls": [FILES], "redirect_uris": []},
-        ),
-        Client("files", {"grant_types": [], "scope": "", "serves": [FILES], "redirect_uris": []}),
+        Client("oauth4webapi", REFRESHING),
+        Client("oauth4webapi-jarm", {**REFRESHING, **JARM}),
+        Client("self-signed", {**MTLS, "token_endpoint_auth_method": "self_signed_tls_client_auth"}, certificate=own),
+        Client("vouched-for", {**MTLS, **named}, certificate=known),
+        Client("caller", {**machine, "calls": [FILES]}),
+        Client("files", {**machine, "serves": [FILES]}),
+        Client("apache", site(), secret=SECRET),
+        Client("apache-form", {**site(), **BY_BODY}, secret=SECRET),
         Client("authlib", {**BASELINE, **REFRESHING}, secret=SECRET),
+        Client("authlib-post", {**BASELINE, **REFRESHING, **BY_BODY}, secret=SECRET),
+        Client("authlib-key", {**BASELINE, **REFRESHING, **BY_KEY}),
+        Client("authlib-public", {**BASELINE, **REFRESHING, "token_endpoint_auth_method": "none"}),
     ]
-    made[4].certificate = certified("CN=self-signed")
-    made[5].certificate = certified("CN=vouched-for", ca, names=(x509.DNSName(NAME),))
     return {client.client_id: client for client in made}
 
 

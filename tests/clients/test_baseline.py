@@ -2,38 +2,64 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from authlib.common.security import generate_token
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt as jose
-from joserfc.jwk import KeySet
+from joserfc.jwk import ECKey, KeySet
 
+from examples.browse import Page
 from tests.clients import apache
-from tests.clients.service import CALLBACK, Service
+from tests.clients.service import CALLBACK, Person, Service
+
+FORM = ("OIDCResponseMode form_post", "OIDCProviderTokenEndpointAuth client_secret_post")
+
+
+def run_site(service: Service, stack: ExitStack, client_id: str, *more: str) -> str:
+    client = service.clients[client_id]
+    return apache.run(stack, service, client, urlsplit(client.members["redirect_uris"][0]).port or 0, *more)
 
 
 @pytest.fixture(scope="module")
 def site(service: Service) -> Iterator[str]:
     """A site whose pages under `/members/` are for people who signed in."""
     with ExitStack() as stack:
-        client = service.clients["apache"]
-        yield apache.run(stack, service, client, int(client.members["redirect_uris"][0].split(":")[2].split("/")[0]))
+        yield run_site(service, stack, "apache")
 
 
 def test_a_site_behind_apache(service: Service, site: str) -> None:
     person = service.person()
     assert person.open(f"{site}/").status == 200
-    page = person.shares(f"{site}/members/")
+    is_for_members(service, site, person, person.shares(f"{site}/members/"), "apache")
+
+
+def test_the_answer_by_form(service: Service) -> None:
+    """OAuth 2.0 Form Post Response Mode §2, pressed by hand; the secret in the body (RFC 6749 §2.3.1)."""
+    with ExitStack() as stack:
+        site = run_site(service, stack, "apache-form", *FORM)
+        person = service.person()
+        page = person.shares(f"{site}/members/")
+        fields = {field["name"]: field["value"] for field in page.get("form-post").find_all("input")}
+        assert {"code", "state", "iss"} <= fields.keys()
+        answer = person.http.post(page.get("form-post")["action"], data=fields)
+        is_for_members(service, site, person, person.open(str(answer.next_request.url)), "apache-form")
+
+
+def is_for_members(service: Service, site: str, person: Person, page: Page, client_id: str) -> None:
     assert (page.url, page.status, page.heading) == (f"{site}/members/", 200, "For members.")
     told: dict[str, Any] = person.http.get(f"{site}/members/callback?info=json").json()
     assert told["id_token"]["iss"] == service.issuer
-    assert told["id_token"]["aud"] in ("apache", ["apache"])
+    assert told["id_token"]["aud"] in (client_id, [client_id])
     assert told["userinfo"]["sub"] == told["id_token"]["sub"]
     again = person.http.get(f"{site}/members/")
     assert (again.status_code, again.headers["x-remote-user"].split("@")[0]) == (200, told["id_token"]["sub"])
@@ -56,69 +82,121 @@ def test_a_stranger_at_the_callback(service: Service, site: str) -> None:
     assert "For members." not in answer.text
 
 
-@pytest.fixture
-def authlib(service: Service) -> Iterator[OAuth2Client]:
+class Assertion(PrivateKeyJWT):
+    """authlib's assertions, told what they must say here: by themselves they are for the token endpoint, and for an hour."""
+
+    seconds = 60
+
+    def sign(self, auth: Any, token_endpoint: str) -> str:
+        self.claims = {"exp": int(time.time()) + self.seconds}  # a new one each time: it is given its `jti`
+        return str(super().sign(auth, token_endpoint))
+
+
+@contextmanager
+def session(service: Service, client_id: str) -> Iterator[OAuth2Client]:
     """authlib's client, configured as its documentation does it."""
-    client = service.clients["authlib"]
+    client = service.clients[client_id]
+    method = client.members.get("token_endpoint_auth_method", "client_secret_basic")
     with OAuth2Client(
-        client.client_id,
+        client_id,
         client.secret,
+        token_endpoint_auth_method=method,
+        revocation_endpoint_auth_method=method,
         scope=f"openid use:{client.use}",
         redirect_uri=CALLBACK,
         code_challenge_method="S256",
         verify=service.tls(),
         trust_env=False,
     ) as made:
+        if method == "private_key_jwt":
+            made.client_secret = ECKey.import_key(client.key.jwk_private)
+            made.register_client_auth_method(Assertion(service.issuer, alg="ES256"))
         yield made
 
 
-def verified(service: Service, authlib: OAuth2Client, token: dict[str, Any], nonce: str) -> CodeIDToken:
+@dataclass
+class Back:
+    """A browser that came back to the agency, and what the agency remembers of sending it away."""
+
+    url: str
+    state: str
+    verifier: str
+    nonce: str
+
+    @property
+    def about(self) -> dict[str, str]:
+        return {"authorization_response": self.url, "state": self.state, "code_verifier": self.verifier}
+
+
+def comes_back(service: Service, agency: OAuth2Client) -> Back:
+    verifier, nonce = generate_token(48), generate_token(20)
+    address = service.metadata["authorization_endpoint"]
+    url, state = agency.create_authorization_url(address, code_verifier=verifier, nonce=nonce)
+    return Back(service.person().shares(url).url, state, verifier, nonce)
+
+
+def verified(service: Service, agency: OAuth2Client, token: dict[str, Any], nonce: str) -> CodeIDToken:
     """An ID token as authlib checks it (OpenID Connect Core §3.1.3.7)."""
-    keys = KeySet.import_key_set(authlib.get(service.metadata["jwks_uri"], auth=None).json())
+    keys = KeySet.import_key_set(agency.get(service.metadata["jwks_uri"], auth=None).json())
     signed = jose.decode(token["id_token"], keys, algorithms=["RS256"])
-    options = {"iss": {"value": service.issuer}, "aud": {"value": "authlib"}}
-    about = {"nonce": nonce, "client_id": "authlib", "access_token": token["access_token"]}
+    options = {"iss": {"value": service.issuer}, "aud": {"value": agency.client_id}}
+    about = {"nonce": nonce, "client_id": agency.client_id, "access_token": token["access_token"]}
     claims = CodeIDToken(signed.claims, signed.header, options, about)
     claims.validate(leeway=5)
     return claims
 
 
-def test_authlib(service: Service, authlib: OAuth2Client) -> None:
-    told, verifier, nonce = service.metadata, generate_token(48), generate_token(20)
-    url, state = authlib.create_authorization_url(told["authorization_endpoint"], code_verifier=verifier, nonce=nonce)
-    page = service.person().shares(url)
-    token = authlib.fetch_token(
-        told["token_endpoint"], authorization_response=page.url, state=state, code_verifier=verifier
-    )
-    assert token["token_type"] == "Bearer"
-    claims = verified(service, authlib, token, nonce)
-    assert authlib.get(told["userinfo_endpoint"]).json()["sub"] == claims["sub"]
-    items = authlib.get(told["prefill_endpoint"]).json()["items"]
-    assert items["identity.given_name"]["status"] == "provided"
-    again = authlib.refresh_token(told["token_endpoint"])
-    assert again["access_token"] != token["access_token"]
-    assert authlib.get(told["prefill_endpoint"]).status_code == 200
-    assert authlib.introspect_token(told["introspection_endpoint"], again["access_token"]).json() == {"active": False}
-    assert authlib.revoke_token(told["revocation_endpoint"], token["refresh_token"]).status_code == 200
-    assert authlib.get(told["prefill_endpoint"]).status_code == 401
-    with pytest.raises(OAuthError) as refused:
-        authlib.refresh_token(told["token_endpoint"], token["refresh_token"])
-    assert refused.value.error == "invalid_grant"
+@pytest.mark.parametrize("client_id", ["authlib", "authlib-post", "authlib-key", "authlib-public"])
+def test_authlib(service: Service, client_id: str) -> None:
+    told = service.metadata
+    with session(service, client_id) as agency:
+        back = comes_back(service, agency)
+        token = agency.fetch_token(told["token_endpoint"], **back.about)
+        assert token["token_type"] == "Bearer"
+        claims = verified(service, agency, token, back.nonce)
+        assert agency.get(told["userinfo_endpoint"]).json()["sub"] == claims["sub"]
+        items = agency.get(told["prefill_endpoint"]).json()["items"]
+        assert items["identity.given_name"]["status"] == "provided"
+        again = agency.refresh_token(told["token_endpoint"])
+        assert again["access_token"] != token["access_token"]
+        assert (again["refresh_token"] != token["refresh_token"]) is (client_id == "authlib-public")
+        assert agency.get(told["prefill_endpoint"]).status_code == 200
+        asked = agency.introspect_token(told["introspection_endpoint"], again["access_token"])
+        assert (asked.status_code, asked.json().get("active")) == (
+            (401, None) if client_id == "authlib-public" else (200, False)
+        )
+        assert agency.revoke_token(told["revocation_endpoint"], again["refresh_token"]).status_code == 200
+        assert agency.get(told["prefill_endpoint"]).status_code == 401
+        with pytest.raises(OAuthError) as refused:
+            agency.refresh_token(told["token_endpoint"], again["refresh_token"])
+        assert refused.value.error == "invalid_grant"
 
 
-def test_authlib_is_refused(service: Service, authlib: OAuth2Client) -> None:
+def test_authlib_is_refused(service: Service) -> None:
     """RFC 6749 §5.2: its own secret, and a code that was used."""
-    told, verifier = service.metadata, generate_token(48)
-    url, state = authlib.create_authorization_url(told["authorization_endpoint"], code_verifier=verifier)
-    page = service.person().shares(url)
-    about = {"authorization_response": page.url, "state": state, "code_verifier": verifier}
-    secret, authlib.client_secret = authlib.client_secret, "another"
-    with pytest.raises(OAuthError) as refused:
-        authlib.fetch_token(told["token_endpoint"], **about)
-    assert refused.value.error == "invalid_client"
-    authlib.client_secret = secret
-    authlib.fetch_token(told["token_endpoint"], **about)
-    with pytest.raises(OAuthError) as refused:
-        authlib.fetch_token(told["token_endpoint"], **about)
-    assert refused.value.error == "invalid_grant"
-    assert authlib.get(told["userinfo_endpoint"]).status_code == 401
+    told = service.metadata
+    with session(service, "authlib") as agency:
+        back = comes_back(service, agency)
+        secret, agency.client_secret = agency.client_secret, "another"
+        with pytest.raises(OAuthError) as refused:
+            agency.fetch_token(told["token_endpoint"], **back.about)
+        assert refused.value.error == "invalid_client"
+        agency.client_secret = secret
+        agency.fetch_token(told["token_endpoint"], **back.about)
+        with pytest.raises(OAuthError) as refused:
+            agency.fetch_token(told["token_endpoint"], **back.about)
+        assert refused.value.error == "invalid_grant"
+        assert agency.get(told["userinfo_endpoint"]).status_code == 401
+
+
+@pytest.mark.parametrize(("for_issuer", "seconds"), [(False, 60), (True, 3600)], ids=["rfc7523bis §4", "protocol §2"])
+def test_an_assertion_as_it_comes(service: Service, for_issuer: bool, seconds: int) -> None:
+    """For the token endpoint, or for an hour: the answer says what is wrong with it."""
+    with session(service, "authlib-key") as agency:
+        made = Assertion(service.issuer if for_issuer else None, alg="ES256")
+        made.seconds = seconds
+        agency.register_client_auth_method(made)
+        with pytest.raises(OAuthError) as refused:
+            agency.fetch_token(service.metadata["token_endpoint"], code="x", code_verifier="y")
+        assert refused.value.error == "invalid_client"
+        assert refused.value.description.endswith("too_long" if for_issuer else "wrong_aud")
