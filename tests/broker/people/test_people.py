@@ -110,7 +110,7 @@ def test_the_subject_of_a_register_carries_sealed_values(tx, vault, now):
     person_id = people.enrol(tx, vault, ROOTS, enrolment(), now)
     subject = people.subject(tx, vault, person_id)
     assert (subject.person_id, subject.person_number, subject.account_as_of) == (person_id, "N-1", "2026-01-02")
-    assert set(subject.account) == {"email", "language"}
+    assert set(subject.account) == {"name", "email", "language"}
     assert all(isinstance(value, Sealed) for value in subject.account.values())
 
 
