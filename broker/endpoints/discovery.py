@@ -80,20 +80,25 @@ def document(
 
 
 def _plain(issuer: str, scopes: Iterable[str], claims: Iterable[str]) -> dict[str, Any]:
-    algs = sorted(jws.ASYMMETRIC)
+    return {"issuer": issuer, **_endpoints(issuer), **_requests(issuer, scopes), **_answers(claims), **_logout()}
+
+
+def _endpoints(issuer: str) -> dict[str, Any]:
+    """Where everything is, and how a client says who it is there."""
+    algs = [*sorted(jws.ASYMMETRIC), "RS256"]
     return {
-        "issuer": issuer,
         "authorization_endpoint": issuer + AUTHORIZE,
         "pushed_authorization_request_endpoint": issuer + par.PATH,
-        "require_pushed_authorization_requests": False,
         "token_endpoint": issuer + token.PATH,
+        "token_endpoint_auth_methods_supported": list(authentication.METHODS),
+        "token_endpoint_auth_signing_alg_values_supported": algs,
         "userinfo_endpoint": issuer + userinfo.PATH,
         "revocation_endpoint": issuer + revocation.PATH,
         "revocation_endpoint_auth_methods_supported": list(authentication.METHODS),
-        "revocation_endpoint_auth_signing_alg_values_supported": [*algs, "RS256"],
+        "revocation_endpoint_auth_signing_alg_values_supported": algs,
         "introspection_endpoint": issuer + introspection.PATH,
         "introspection_endpoint_auth_methods_supported": [m for m in authentication.METHODS if m != "none"],
-        "introspection_endpoint_auth_signing_alg_values_supported": [*algs, "RS256"],
+        "introspection_endpoint_auth_signing_alg_values_supported": algs,
         "introspection_signing_alg_values_supported": [access_token.ALG],
         "grant_management_endpoint": issuer + grants.PATH,
         "grant_management_actions_supported": list(grants.ACTIONS),
@@ -102,25 +107,22 @@ def _plain(issuer: str, scopes: Iterable[str], claims: Iterable[str]) -> dict[st
         "jwks_uri": issuer + jwks.PATH,
         "prefill_endpoint": issuer + PREFILL,
         "ledger_checkpoint_uri": issuer + CHECKPOINT,
+    }
+
+
+def _requests(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
+    """What may be asked, and how."""
+    return {
+        "require_pushed_authorization_requests": False,
         "scopes_supported": [*scopes, *streams.SCOPES],
         "response_types_supported": ["code"],
         "response_modes_supported": list(response.MODES),
         "grant_types_supported": list(token.GRANTS),
         **_anonymous(),
-        "subject_types_supported": ["pairwise", "public"],
-        "id_token_signing_alg_values_supported": list(jws.FOR_CLIENTS),
-        "userinfo_signing_alg_values_supported": list(jws.FOR_CLIENTS),
-        "token_endpoint_auth_methods_supported": list(authentication.METHODS),
-        "token_endpoint_auth_signing_alg_values_supported": [*algs, "RS256"],
         "code_challenge_methods_supported": [pkce.METHOD],
-        "dpop_signing_alg_values_supported": algs,
-        "authorization_response_iss_parameter_supported": True,
-        "authorization_signing_alg_values_supported": list(jws.FOR_CLIENTS),
+        "dpop_signing_alg_values_supported": sorted(jws.ASYMMETRIC),
         "acr_values_supported": list(intended_use.ACR[:2]),
         "prompt_values_supported": sorted(prompt.VALUES),
-        "claim_types_supported": ["normal"],
-        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "acr", "auth_time", "sid", *claims],
-        **_logout(),
         "claims_parameter_supported": True,
         "authorization_details_types_supported": [issuer + details_schema.PATH],
         "display_values_supported": ["page", "touch"],
@@ -136,6 +138,19 @@ def _requests() -> dict[str, Any]:
         "request_object_signing_alg_values_supported": request_object.ANY,
         "request_uri_parameter_supported": True,
         "require_request_uri_registration": True,
+    }
+
+
+def _answers(claims: Iterable[str]) -> dict[str, Any]:
+    """What comes back."""
+    return {
+        "subject_types_supported": ["pairwise", "public"],
+        "id_token_signing_alg_values_supported": list(jws.FOR_CLIENTS),
+        "userinfo_signing_alg_values_supported": list(jws.FOR_CLIENTS),
+        "authorization_response_iss_parameter_supported": True,
+        "authorization_signing_alg_values_supported": list(jws.FOR_CLIENTS),
+        "claim_types_supported": ["normal"],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "acr", "auth_time", "sid", *claims],
     }
 
 
