@@ -126,18 +126,11 @@ def _requests(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "claims_parameter_supported": True,
         "authorization_details_types_supported": [issuer + details_schema.PATH],
         "display_values_supported": ["page", "touch"],
-        **_requests(),
-        "ui_locales_supported": list(needs.LANGUAGES),
-    }
-
-
-def _requests() -> dict[str, Any]:
-    """How a request may come (RFC 9101, OpenID Connect Core §6)."""
-    return {
         "request_parameter_supported": True,
         "request_object_signing_alg_values_supported": request_object.ANY,
         "request_uri_parameter_supported": True,
         "require_request_uri_registration": True,
+        "ui_locales_supported": list(needs.LANGUAGES),
     }
 
 
