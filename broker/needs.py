@@ -51,6 +51,8 @@ class Durations:
     session_idle: int = 1800
     session: int = 43_200
     offer: int = 600
+    device_request: int = 600
+    backchannel_request: int = 300
     preview_cut: float = 8.0
     long_poll: float = 20.0
 

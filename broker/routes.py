@@ -18,6 +18,7 @@ from broker.endpoints import (
     credential,
     credential_offer,
     details_schema,
+    device,
     discovery,
     grants,
     health,
@@ -42,6 +43,7 @@ from broker.errors import Speaks
 from broker.pages import files
 from broker.pages.citizen import (
     account,
+    code_entry,
     consent,
     decide,
     documents,
@@ -83,6 +85,7 @@ ROUTES: list[Route] = [
     Route("POST", "/par",                                      par.gather,              par.act,              "write", "RFC 9126 §2", "oauth"),
     Route("GET",  "/authorize",                                authorize.gather,        authorize.act,        "write", "RFC 6749 §4.1.1", "page"),
     Route("POST", "/authorize",                                authorize.gather_post,   authorize.act_post,   "write", "OpenID Connect Core §3.1.2.1", "page"),
+    Route("POST", "/device_authorization",                     device.gather,           device.act,           "write", "RFC 8628 §3.1", "oauth"),
     Route("GET",  "/rar/prefill/v1",                           details_schema.gather,   details_schema.act,   "none",  "RFC 9396", "public"),
     Route("POST", "/register",                                 registration.gather,     registration.act,     "write", "RFC 7591 §3", "oauth"),
     Route("GET",  "/register/{id}",                            registration.gather_own, registration.act_read, "none", "RFC 7592 §2", "oauth"),
@@ -142,6 +145,12 @@ ROUTES: list[Route] = [
     Route("POST", "/i/{tx}/consent",                           decide.gather,           decide.act,           "entry", "ISO/IEC TS 27560", "page"),
     Route("GET",  "/i/{tx}/done",                              receipt.gather,          receipt.act,          "none",  "ISO/IEC TS 27560", "page"),
     Route("POST", "/i/{tx}/done",                              receipt.gather_continue, receipt.act_continue, "write", "RFC 6749 §4.1.2", "page"),
+
+    # Citizens: a device's code
+    Route("GET",  "/device",                                   code_entry.gather,       code_entry.act,          "none",  "RFC 8628 §3.3", "page"),
+    Route("POST", "/device",                                   code_entry.gather_code,  code_entry.act_code,     "write", "RFC 8628 §3.3", "page"),
+    Route("GET",  "/device/{tx}",                              code_entry.gather_request, code_entry.act_request,    "none",  "RFC 8628 §5.4", "page"),
+    Route("POST", "/device/{tx}",                              code_entry.gather_press, code_entry.act_press,    "write", "RFC 8628 §5.4", "page"),
 
     # Citizens: their account
     Route("GET",  "/account",                                  account.gather,          account.show_account,    "read",  "house", "page"),

@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     session_idle_seconds: int = Field(default=1800, gt=0, le=3600)  # NIST SP 800-63B-4 §2.2.3
     session_seconds: int = Field(default=43_200, gt=0, le=86_400)  # as above
     offer_seconds: int = Field(default=600, gt=0)
+    device_request_seconds: int = Field(default=600, gt=0, le=1800)  # RFC 8628 §5.1: as short as people can do with
+    backchannel_request_seconds: int = Field(default=300, gt=0, le=900)
     preview_cut_seconds: float = Field(default=8.0, gt=0)
     checkpoint_seconds: float = Field(default=2.0, gt=0)
     key_rotation_seconds: int = 90 * 86_400
@@ -120,6 +122,8 @@ class Settings(BaseSettings):
             session_idle=self.session_idle_seconds,
             session=self.session_seconds,
             offer=self.offer_seconds,
+            device_request=self.device_request_seconds,
+            backchannel_request=self.backchannel_request_seconds,
             preview_cut=self.preview_cut_seconds,
         )
 

@@ -4,11 +4,14 @@ Every column is `Text`, `LargeBinary` or `Integer64`; times are microseconds sin
 What identifies something secret (a cookie, a code, a `request_uri`) is kept as its SHA-256 only.
 """
 
-from sqlalchemy import Column, Index, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import Column, Index, LargeBinary, PrimaryKeyConstraint, Table, Text
 
+from broker import waiting_tables
 from keys.tables import Integer64
 
-metadata = MetaData()
+metadata = waiting_tables.metadata
+waiting_request, waiting_person = waiting_tables.waiting_request, waiting_tables.waiting_person
+known_subject = waiting_tables.known_subject
 
 install = Table(
     "install",
@@ -217,7 +220,6 @@ outbox = Table(
 
 Index("outbox_due", outbox.c.state, outbox.c.due)
 Index("outbox_order", outbox.c.client_id, outbox.c.position)
-
 
 event_stream = Table(
     "event_stream",

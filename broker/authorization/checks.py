@@ -12,8 +12,10 @@ from enum import Enum
 from typing import Any
 
 from broker.authorization import (
+    backchannel,
     claims_parameter,
     details,
+    elsewhere,
     grant_management,
     hints,
     pkce,
@@ -22,21 +24,20 @@ from broker.authorization import (
     resource,
     response,
     sign_in,
+    words,
 )
 from broker.authorization.request import AuthorizationRequest, Unchecked, WayBack
 from broker.clients import profile
 from broker.errors import Wire
 from consent import request as data_request
+from consent.decision import NEVER_REMEMBERED
 
 Members = Mapping[str, Any]
 Check = Callable[[Unchecked], Members]
 
 MAX_ECHO = 512  # characters of `state` and `nonce`: echoed whole or refused, never cut
-MAX_LIST = 2048  # characters of a list of words
-MAX_WORDS = 40
 
 _VISIBLE = re.compile(r"[\x20-\x7e]+", re.ASCII)
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}", re.ASCII)
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -47,6 +48,8 @@ class At(Enum):
 
     AUTHORIZE = "A"
     PUSH = "P"
+    DEVICE = "D"
+    BACKCHANNEL = "C"
 
 
 def no_request_uri(asked: Unchecked) -> Members:
@@ -102,7 +105,7 @@ def registered_response_mode(asked: Unchecked) -> Members:
 
 def scope_with_openid(asked: Unchecked) -> Members:
     """A list of scope values with `openid` among them; what means nothing here is not granted (RFC 6749 §3.3, Core §3.1.2.1)."""
-    scope = _words(asked, "scope", _SCOPE_TOKEN)
+    scope = words.read(asked, "scope", words.SCOPE_TOKEN)
     if "openid" not in scope:
         raise Wire("invalid_scope", "scope must contain openid")
     known = {"openid", *(grant_management.SCOPES & set(asked.client.scope.split()))}
@@ -149,7 +152,7 @@ def one_dpop_key(asked: Unchecked) -> Members:
 def known_prompt(asked: Unchecked) -> Members:
     """Known values; `none` stands alone (OpenID Connect Core §3.1.2.1)."""
     try:
-        return {"prompt": prompt.check(_words(asked, "prompt", _SCOPE_TOKEN))}
+        return {"prompt": prompt.check(words.read(asked, "prompt", words.SCOPE_TOKEN))}
     except ValueError as refused:
         raise Wire("invalid_request", str(refused)) from refused
 
@@ -166,7 +169,7 @@ def max_age(asked: Unchecked) -> Members:
 
 def acr_values(asked: Unchecked) -> Members:
     """Wished levels of assurance, or what the client registered (OpenID Connect Core §3.1.2.1)."""
-    return {"acr_values": _words(asked, "acr_values", _SCOPE_TOKEN) or asked.client.default_acr_values}
+    return {"acr_values": words.read(asked, "acr_values", words.SCOPE_TOKEN) or asked.client.default_acr_values}
 
 
 def claims(asked: Unchecked) -> Members:
@@ -187,7 +190,7 @@ def hint(asked: Unchecked) -> Members:
 def locales(asked: Unchecked) -> Members:
     """Wished languages (OpenID Connect Core §3.1.2.1, §5.2); what is no language is passed over, as the section asks."""
     return {
-        name: tuple(word for word in _words(asked, name, None) if _LANGUAGE.fullmatch(word))
+        name: tuple(word for word in words.read(asked, name, None) if _LANGUAGE.fullmatch(word))
         for name in ("ui_locales", "claims_locales")
     }
 
@@ -205,7 +208,7 @@ def own_grant(asked: Unchecked) -> Members:
 
 def within_the_use(asked: Unchecked) -> Members:
     """What is asked for, in every spelling, lies within the use the agency registered (RFC 9396 §5; `consent.request`)."""
-    scope, uses = _words(asked, "scope", _SCOPE_TOKEN), asked.uses
+    scope, uses = words.read(asked, "scope", words.SCOPE_TOKEN), asked.uses
     if sign_in.asks(asked, scope):
         return _sign_in_alone(asked, scope)
     spelled = [details.read(asked.parameters["authorization_details"], asked.issuer)] if _detailed(asked) else []
@@ -229,30 +232,44 @@ def _detailed(asked: Unchecked) -> bool:
     return "authorization_details" in asked.parameters
 
 
-A, P = At.AUTHORIZE, At.PUSH
+def nothing_too_sensitive(asked: Unchecked) -> Members:
+    """What is too sensitive to be remembered is not shared by a code that somebody else may have sent (BCP 247)."""
+    use = asked.uses.get(within_the_use(asked)["data"].use_id)
+    if any(item.sensitivity >= NEVER_REMEMBERED for item in use.items):
+        raise Wire("invalid_scope", "this use cannot be asked for by a device")
+    return {}
+
+
+A, P, D, C = At.AUTHORIZE, At.PUSH, At.DEVICE, At.BACKCHANNEL
 
 # fmt: off
 CHECKS: list[tuple[Check, set[At]]] = [
-    (no_request_uri,          {   P}),
-    (signed_where_registered, {A, P}),
-    (client_is_who_asks,      {A, P}),
-    (registered_redirect_uri, {A, P}),
-    (response_type_is_code,   {A, P}),
-    (registered_response_mode, {A, P}),
-    (scope_with_openid,       {A, P}),
-    (state_and_nonce,         {A, P}),
-    (s256_challenge,          {   P}),
-    (s256_challenge_or_secret, {A   }),
-    (one_dpop_key,            {A, P}),
-    (known_prompt,            {A, P}),
-    (max_age,                 {A, P}),
-    (acr_values,              {A, P}),
-    (claims,                  {A, P}),
-    (hint,                    {A, P}),
-    (locales,                 {A, P}),
-    (known_resources,         {A, P}),
-    (own_grant,               {A, P}),
-    (within_the_use,          {A, P}),
+    (no_request_uri,            {   P      }),
+    (elsewhere.no_request,      {      D   }),
+    (signed_where_registered,   {A, P      }),
+    (client_is_who_asks,        {A, P      }),
+    (elsewhere.for_devices,     {      D   }),
+    (elsewhere.for_backchannel, {         C}),
+    (registered_redirect_uri,   {A, P      }),
+    (response_type_is_code,     {A, P      }),
+    (registered_response_mode,  {A, P      }),
+    (scope_with_openid,         {A, P, D, C}),
+    (state_and_nonce,           {A, P      }),
+    (s256_challenge,            {   P      }),
+    (s256_challenge_or_secret,  {A         }),
+    (one_dpop_key,              {A, P, D, C}),
+    (known_prompt,              {A, P      }),
+    (max_age,                   {A, P, D, C}),
+    (acr_values,                {A, P, D, C}),
+    (claims,                    {A, P, D, C}),
+    (hint,                      {A, P, D   }),
+    (backchannel.one_hint,      {         C}),
+    (backchannel.message,       {         C}),
+    (locales,                   {A, P, D, C}),
+    (known_resources,           {A, P, D, C}),
+    (own_grant,                 {A, P      }),
+    (within_the_use,            {A, P, D, C}),
+    (nothing_too_sensitive,     {      D   }),
 ]
 # fmt: on
 
@@ -280,14 +297,3 @@ def way_back(asked: Unchecked) -> WayBack:
     with contextlib.suppress(Wire):
         known |= {"state": state_and_nonce(replace(asked, parameters=asked.parameters.only("state")))["state"]}
     return WayBack(**known)
-
-
-def _words(asked: Unchecked, name: str, form: re.Pattern[str] | None) -> tuple[str, ...]:
-    """Split a space-separated list, each word once, in order; refuse what is too long or badly formed."""
-    text = asked.parameters.get(name, "")
-    words = tuple(dict.fromkeys(text.split(" "))) if text else ()
-    if len(text) > MAX_LIST or len(words) > MAX_WORDS:
-        raise Wire("invalid_request", f"{name} is too long")
-    if form is not None and any(not form.fullmatch(word) for word in words):
-        raise Wire("invalid_scope" if name == "scope" else "invalid_request", f"{name} is malformed")
-    return words

@@ -70,6 +70,14 @@ class Spent:
     family: str
 
 
+@dataclass(frozen=True)
+class Holder:
+    """Who will redeem a decision: the hash of their secret, and the public half (32 bytes) to which values are sealed."""
+
+    hash: bytes
+    public: bytes
+
+
 def code(handle: bytes, journey_id: str) -> str:
     """Derive the journey's authorization code (43 characters) from its handle."""
     made = hmac.digest(handle, b"semel/code/v1" + journey_id.encode(), hashlib.sha256)
@@ -90,12 +98,15 @@ def begin(
     handle: bytes,
     language: str,
     expires: int,
+    holder: Holder | None = None,
 ) -> bool:
     """Open a journey for a signed-in person; it belongs to this session and this handle (32 bytes).
 
+    What is decided is handed to the journey's code, or to the `holder` that waits for it elsewhere.
     False, and nothing is written, when it was opened before.
     """
     secret = code(handle, journey_id)
+    to = holder or Holder(opaque.digest(secret), sealing.public_of(secret.encode()))
     make = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     opened = tx.execute(
         make(table)
@@ -106,8 +117,8 @@ def begin(
             request=request.to_json(),
             state="open",
             handle_public=sealing.public_of(handle),
-            code_hash=opaque.digest(secret),
-            code_public=sealing.public_of(secret.encode()),
+            code_hash=to.hash,
+            code_public=to.public,
             language=language,
             family=opaque.token(),
             acr=session.acr,
@@ -212,7 +223,10 @@ def spend(tx: Tx, vault: Vault, taken: Redeemable, *, access_token: str, now: in
         .values(spent=now, session=b"")
         .returning(table.c.journey_id)
     )
-    if done.first() is None:
+    spent = done.first() is not None
+    if not spent and taken.journey.request.waits:  # two questions at once are no theft (RFC 8628 §3.5)
+        return Refusal("invalid_grant", "what was decided was handed over before")
+    if not spent:
         return reused(tx, Spent(taken.journey.client_id, taken.family), now)
     client_id = taken.journey.client_id
     families.start(tx, taken.family, permission_id=taken.permission_id, client_id=client_id, now=now, expires=expires)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.answers import Refusal
 from broker.authorization.request import AuthorizationRequest, from_json
@@ -53,6 +54,28 @@ def store(tx: Tx, request: AuthorizationRequest, request_uri: str, now: int, *, 
             expires=now + lifetime * 1_000_000,
             closed=0,
         )
+    )
+
+
+def adopt(tx: Tx, request: AuthorizationRequest, name: str, browser_hash: bytes, *, pushed: int, expires: int) -> None:
+    """Store a request that came another way, opened by this browser already; no `request_uri` leads to it.
+
+    A second time changes nothing. Times in microseconds.
+    """
+    make = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    tx.execute(
+        make(pushed_request)
+        .values(
+            id_hash=opaque.digest(opaque.token()),
+            tx=name,
+            client_id=request.client_id,
+            request=request.to_json(),
+            browser=_bound(browser_hash, name),
+            pushed=pushed,
+            expires=expires,
+            closed=0,
+        )
+        .on_conflict_do_nothing()
     )
 
 

@@ -18,6 +18,8 @@ from consent.request import DataRequest
 from keys import canonical
 from keys.keyring import Keyring, SealingRing
 
+CODE = "authorization_code"
+
 
 @dataclass(frozen=True)
 class Unchecked:
@@ -62,6 +64,7 @@ class AuthorizationRequest:
     """A request that passed every check of its endpoint; only `checks.check` makes one, only `from_json` brings it back.
 
     `claims` is the parameter without values (`claims_parameter`), `auth_time` whether it was asked for, `hint` sealed.
+    `grant_type` is how the decision is redeemed, `binding_message` what the client shows beside it (CIBA Core §7.1).
     `response_alg` signs the response, None leaves it unsigned. `code_challenge` is None where the client proves itself otherwise.
     `grant_action`: what is to be done with the grant `grant_id`.
     """
@@ -88,6 +91,13 @@ class AuthorizationRequest:
     hint: str | None = None
     grant_action: Action | None = None
     grant_id: str | None = None
+    grant_type: str = CODE
+    binding_message: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether its client waits for the decision, so that nobody is sent back anywhere (`waiting`)."""
+        return self.grant_type != CODE
 
     def to_json(self) -> str:
         """Return the request as canonical JSON, the form in which it is stored."""

@@ -85,6 +85,10 @@ class ClientMetadata(BaseModel):
     tls_client_auth_san_ip: CertificateName | None = None
     tls_client_auth_san_email: CertificateName | None = None
     tls_client_certificate_bound_access_tokens: bool = False
+    backchannel_token_delivery_mode: Literal["poll", "ping"] | None = None
+    backchannel_client_notification_endpoint: Address | None = None
+    backchannel_authentication_request_signing_alg: SigningAlg | None = None
+    backchannel_user_code_parameter: Literal[False] | None = None
     jwks: Mapping[str, Any] | None = None
     jwks_uri: Address | None = None
     sector_identifier_uri: Address | None = None

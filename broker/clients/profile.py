@@ -20,6 +20,8 @@ Mode = str  # demo, sandbox, production
 
 ATTESTED = "attest_jwt_client_auth"
 CERTIFIED = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"  # RFC 8628 §3.4
+CIBA = "urn:openid:params:grant-type:ciba"  # CIBA Core §4
 SECRETS = frozenset({"client_secret_basic", "client_secret_post"})
 STRONG = frozenset({"ES256", "PS256", "EdDSA", "Ed25519"})
 SIGN_IN_ONLY = frozenset({"openid", "offline_access"})  # scope words that release nothing but `sub`
@@ -123,6 +125,31 @@ def _nothing_alone_when_public(client: ClientMetadata) -> bool:
     return _confidential(client) or not client.may_use("client_credentials")
 
 
+def _proves_itself_behind(client: ClientMetadata) -> bool:
+    return _confidential(client) or not client.may_use(CIBA)
+
+
+def _says_how_it_is_told(client: ClientMetadata) -> bool:
+    return client.backchannel_token_delivery_mode is not None or not client.may_use(CIBA)
+
+
+def _can_be_pinged(client: ClientMetadata) -> bool:
+    mode, told = client.backchannel_token_delivery_mode, client.backchannel_client_notification_endpoint
+    return mode != "ping" or told is not None
+
+
+def _is_pinged_over_tls(client: ClientMetadata) -> bool:
+    return (client.backchannel_client_notification_endpoint or "https:").startswith("https:")
+
+
+def _signs_behind(client: ClientMetadata) -> bool:
+    return client.backchannel_authentication_request_signing_alg is not None or not client.may_use(CIBA)
+
+
+def _signs_behind_strongly(client: ClientMetadata) -> bool:
+    return client.backchannel_authentication_request_signing_alg in {None, *STRONG}
+
+
 def _pairwise(client: ClientMetadata) -> bool:
     return client.subject_type == "pairwise"
 
@@ -163,6 +190,12 @@ RULES: tuple[Rule, ...] = (
     Rule("this method needs jwks or jwks_uri",              "RFC 7591 §2",              "jwks",                                   EVERY,     STRICT, _keys_to_be_known_by),
     Rule("the certificate is known by exactly one name",    "RFC 8705 §2.1.2",          "tls_client_auth_subject_dn",             EVERY,     STRICT, _one_name),
     Rule("a public client gets no token for itself",        "RFC 6749 §4.4",            "grant_types",                            EVERY,     STRICT, _nothing_alone_when_public),
+    Rule("a public client asks nobody behind the front",    "CIBA Core §4",             "grant_types",                            EVERY,     STRICT, _proves_itself_behind),
+    Rule("the client polls, or is told to (poll, ping)",    "CIBA Core §4",             "backchannel_token_delivery_mode",        EVERY,     STRICT, _says_how_it_is_told),
+    Rule("pings need an address of the client",             "CIBA Core §4",             "backchannel_client_notification_endpoint", EVERY,   STRICT, _can_be_pinged),
+    Rule("pings go over https",                             "CIBA Core §4",             "backchannel_client_notification_endpoint", EVERY,   TRYING, _is_pinged_over_tls),
+    Rule("requests behind the front are signed",            "FAPI-CIBA §5.2.2",         "backchannel_authentication_request_signing_alg", FAPI, STRICT, _signs_behind),
+    Rule("requests are signed with ES256, PS256 or EdDSA",  "FAPI 2.0 §5.4.1",          "backchannel_authentication_request_signing_alg", FAPI, STRICT, _signs_behind_strongly),
     Rule("a web application is sent back over https",       "OpenID Connect Registration §2", "redirect_uris",                    EVERY,     TRYING, _web_over_tls),
     Rule("subject identifiers are pairwise",                "OpenID Connect Core §8.1", "subject_type",                           FAPI,      STRICT, _pairwise),
     Rule("subject identifiers are pairwise",                "OpenID Connect Core §8.1", "subject_type",                           EVERY,     TRYING, _pairwise),

@@ -34,6 +34,8 @@ ALLOWED = frozenset(
         "token_endpoint_auth_method", "token_endpoint_auth_signing_alg", "id_token_signed_response_alg",
         "userinfo_signed_response_alg",
         "request_object_signing_alg", "require_signed_request_object", "request_uris", "authorization_signed_response_alg",
+        "backchannel_token_delivery_mode", "backchannel_client_notification_endpoint",
+        "backchannel_authentication_request_signing_alg", "backchannel_user_code_parameter",
         "jwks", "jwks_uri", "sector_identifier_uri", "subject_type", "default_acr_values", "default_max_age",
         "require_auth_time", "require_pushed_authorization_requests", "dpop_bound_access_tokens",
         "tls_client_auth_subject_dn", "tls_client_auth_san_dns", "tls_client_auth_san_uri", "tls_client_auth_san_ip",

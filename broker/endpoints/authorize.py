@@ -14,8 +14,19 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from broker import errors, needs, parameters, throttle
-from broker.answers import Answer, Cookie, Page, Redirect, Refusal
-from broker.authorization import checks, hints, journey, plain, prompt, pushed, request_object, response
+from broker.answers import Answer, Cookie, Redirect, Refusal
+from broker.authorization import (
+    checks,
+    ending,
+    hints,
+    journey,
+    plain,
+    prompt,
+    pushed,
+    request_object,
+    response,
+    waiting,
+)
 from broker.authorization.pushed import PushedRequest
 from broker.authorization.request import AuthorizationRequest, Unchecked
 from broker.clients.registry import Client
@@ -208,7 +219,10 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Answer | 
     if session is None or lacking is not None:
         if not lacking and "none" not in asked.prompt:
             return Redirect(f"/i/{claimed.tx}/sign-in", cookies=(*cookies, *facts.kept))
-        return _back(wired, asked, lacking or "login_required", now)
+        return _back(tx, wired, claimed, lacking or "login_required", now)
+    elsewhere = waiting.get(tx, claimed.tx) if asked.waits else None
+    if asked.waits and (elsewhere is None or not elsewhere.open_at(now)):
+        return ending.expired(None)
     begun = journey.begin(
         tx,
         journey_id=claimed.tx,
@@ -217,6 +231,7 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Answer | 
         handle=facts.handle,
         language=facts.visitor.language,
         expires=now + wired.durations.journey * SECOND,
+        holder=journey.Holder(elsewhere.id_hash, elsewhere.public) if elsewhere is not None else None,
     )
     if not begun:  # another tab was quicker, and this browser has its cookie
         return Redirect(f"/i/{claimed.tx}/consent", cookies=cookies)
@@ -267,5 +282,6 @@ def _spoken(facts: Facts, asked: AuthorizationRequest) -> tuple[Cookie, ...]:
     return (needs.set_cookie(facts.wired, "semel-lang", known, None),)
 
 
-def _back(wired: needs.Parts, asked: AuthorizationRequest, error: str, now: int) -> Redirect | Page:
-    return response.error(asked, error, issuer=wired.issuer, keyring=wired.keyring, now=now)
+def _back(tx: Tx, wired: needs.Parts, claimed: PushedRequest, error: str, now: int) -> Answer:
+    asked, keyring = claimed.request, wired.keyring
+    return ending.refused(tx, asked, claimed.tx, error, issuer=wired.issuer, keyring=keyring, now=now)

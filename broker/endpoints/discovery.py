@@ -21,6 +21,7 @@ from broker.clients import authentication
 from broker.clients.mutual_tls import MutualTls
 from broker.endpoints import (
     details_schema,
+    device,
     grants,
     introspection,
     jwks,
@@ -90,6 +91,7 @@ def _endpoints(issuer: str) -> dict[str, Any]:
         "authorization_endpoint": issuer + AUTHORIZE,
         "pushed_authorization_request_endpoint": issuer + par.PATH,
         "token_endpoint": issuer + token.PATH,
+        **_elsewhere(issuer),
         "token_endpoint_auth_methods_supported": list(authentication.METHODS),
         "token_endpoint_auth_signing_alg_values_supported": algs,
         "userinfo_endpoint": issuer + userinfo.PATH,
@@ -180,6 +182,11 @@ def assured_of(uses: Uses, known: Catalogue, assurance: Assurance | None) -> dic
 
 def _carried(known: Catalogue, item: str) -> bool:
     return known.attribute(item).type not in claim_values.NO_CLAIM
+
+
+def _elsewhere(issuer: str) -> dict[str, Any]:
+    """Where clients ask whose people decide elsewhere (RFC 8628 §4)."""
+    return {"device_authorization_endpoint": issuer + device.PATH}
 
 
 def _logout() -> dict[str, Any]:

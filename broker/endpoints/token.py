@@ -22,11 +22,17 @@ from starlette.requests import Request
 from broker import caller, needs, parameters
 from broker.answers import Json, Later, Refusal
 from broker.authorization.released import Releases
-from broker.clients import authentication
+from broker.clients import authentication, profile
 from broker.clients.authentication import AuthenticatedClient
 from broker.database import Tx
 from broker.errors import Wire
-from broker.grants import authorization_code, client_credentials, pre_authorized_code, refresh_token
+from broker.grants import (
+    authorization_code,
+    client_credentials,
+    device_code,
+    pre_authorized_code,
+    refresh_token,
+)
 from broker.grants.issue import Entered
 from broker.tokens import dpop, replay
 from broker.tokens.dpop import VerifiedProof
@@ -51,6 +57,7 @@ GRANTS: dict[str, Grant] = {
     "authorization_code": Grant(authorization_code.gather, authorization_code.act, authorization_code.ANONYMOUS),
     "refresh_token":      Grant(refresh_token.gather, refresh_token.act, refresh_token.ANONYMOUS),
     "client_credentials": Grant(client_credentials.gather, client_credentials.act, client_credentials.ANONYMOUS),
+    profile.DEVICE:       Grant(device_code.gather, device_code.act, device_code.ANONYMOUS),
     PRE_AUTHORIZED_CODE:  Grant(pre_authorized_code.gather, pre_authorized_code.act, pre_authorized_code.ANONYMOUS),
 }
 # fmt: on

@@ -55,15 +55,22 @@ async def gather(asked: TokenRequest) -> Facts | journey.Spent:
         raise Wire("invalid_request", "code is required")
     with asked.database.read() as tx:
         found = journey.redeemable(tx, asked.vault, asked.parameters["code"], asked.now)
-        pairwise = _pairwise_key(tx, asked.vault, found)
+        pairwise = pairwise_key(tx, asked.vault, found)
     if isinstance(found, journey.Spent) and found.client_id == client.client_id:
         return found
     if not isinstance(found, journey.Redeemable) or pairwise is None:
         raise Wire("invalid_grant", "the code is unknown or too old")
     _check_bound(asked, found.journey.request, client)
-    about = _about(asked, found, client, pairwise)
+    return await decided(asked, found, client, pairwise)
+
+
+async def decided(asked: TokenRequest, found: journey.Redeemable, client: Client, pairwise: bytes) -> Facts:
+    """Sign what a person decided, with the claims that are to come in the ID token; nothing is spent.
+
+    `pairwise` is the person's key for identifiers. Raises `Wire` `invalid_target` for a server the person did not agree to.
+    """
     released = await _released(asked, found)
-    issued = issue.sign(asked, about, refreshable=True, identify=released is None)
+    issued = issue.sign(asked, _about(asked, found, client, pairwise), refreshable=True, identify=released is None)
     return Facts(found, asked.vault, issued, asked, released)
 
 
@@ -117,7 +124,7 @@ def _entered(facts: Facts, released: Prepared, given: Permission, now: int) -> E
     return Entered(released.entry(given), body)
 
 
-def _pairwise_key(tx: Tx, vault: Vault, found: journey.Redeemable | journey.Spent | None) -> bytes | None:
+def pairwise_key(tx: Tx, vault: Vault, found: journey.Redeemable | journey.Spent | None) -> bytes | None:
     """The person's key for subject identifiers; none for a person who was erased."""
     if not isinstance(found, journey.Redeemable):
         return None
@@ -130,7 +137,7 @@ def _pairwise_key(tx: Tx, vault: Vault, found: journey.Redeemable | journey.Spen
 def _check_bound(asked: TokenRequest, request: AuthorizationRequest, client: Client) -> None:
     """The code's client, redirect URI, PKCE challenge and key (RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9449 §10)."""
     parameters = asked.parameters
-    if request.client_id != client.client_id:
+    if request.client_id != client.client_id or request.waits:
         raise Wire("invalid_grant", "the code is unknown or too old")
     if parameters.get("redirect_uri") != request.redirect_uri:
         raise Wire("invalid_grant", "redirect_uri is not the one of the request")
@@ -143,7 +150,9 @@ def _check_bound(asked: TokenRequest, request: AuthorizationRequest, client: Cli
 
 
 def _about(asked: TokenRequest, found: journey.Redeemable, client: Client, pairwise: bytes) -> About:
-    request, session = found.journey.request, found.held.session
+    """A client that waited elsewhere has no part in the session of the browser in which the person decided."""
+    request = found.journey.request
+    session = None if request.waits else found.held.session
     return About(
         person_id=found.person_id,
         subject=subject.pairwise(pairwise, client.pairwise_sector),

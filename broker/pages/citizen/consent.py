@@ -15,14 +15,13 @@ from typing import Any
 import uuid6
 from starlette.requests import Request
 
-from broker import logout
 from broker.answers import Answer, Later, Page, Redirect
-from broker.authorization import journey, pushed, response
+from broker.authorization import journey
 from broker.database import Tx
 from broker.evidence import preview
 from broker.evidence.collect import collect
 from broker.evidence.source import Evidence, Found
-from broker.pages.citizen import rows
+from broker.pages.citizen import endings, rows
 from broker.pages.citizen import visit as visits
 from broker.pages.citizen.visit import Visit
 from broker.people import people
@@ -79,7 +78,7 @@ async def look(visit: Visit, *, retry: bool = False) -> Facts:
     chosen = notice.build(visit.use, asked, wired.catalogue, visit.language)
     texts = notice.digests(visit.use, asked, wired.catalogue)
     verdict = decision.decide(asked, visit.use, live, texts.values(), visit.now, action=request.grant_action)
-    put = "consent" in request.prompt or visit.journey.state == "previewed"
+    put = request.waits or "consent" in request.prompt or visit.journey.state == "previewed"
     if isinstance(verdict, decision.Granted) and put:
         verdict = decision.Ask("first")
     if not isinstance(verdict, decision.Ask) or "none" in request.prompt:  # nothing will be shown
@@ -156,10 +155,10 @@ def end(tx: Tx, facts: Facts, now: int) -> Answer | None:
         return again(tx, facts, facts.verdict, now)
     if isinstance(facts.verdict, decision.Refused):
         error = "invalid_grant_id" if facts.verdict.reason == "other_permission" else "invalid_request"
-        return back(tx, facts.visit, error, now)
+        return endings.back(tx, facts.visit, error, now)
     if "none" in facts.visit.journey.request.prompt:
-        return back(tx, facts.visit, "consent_required", now)
-    return None if facts.eligible else back(tx, facts.visit, "access_denied", now)
+        return endings.back(tx, facts.visit, "consent_required", now)
+    return None if facts.eligible else endings.back(tx, facts.visit, "access_denied", now)
 
 
 def again(tx: Tx, facts: Facts, granted: decision.Granted, now: int) -> Answer:
@@ -181,7 +180,7 @@ def again(tx: Tx, facts: Facts, granted: decision.Granted, now: int) -> Answer:
         journey.renew(tx, granted.permission_id, visit.journey.journey_id, now)
     preview.drop(tx, visit.journey.journey_id)
     _hold(tx, visit, {}, public=visit.journey.code_public, now=now, expires=expires)
-    return to_agency(tx, visit, now)
+    return endings.to_agency(tx, visit, now)
 
 
 def _hold(tx: Tx, visit: Visit, found: Mapping[str, Found], *, public: bytes, now: int, expires: int) -> None:
@@ -201,31 +200,6 @@ def _hold(tx: Tx, visit: Visit, found: Mapping[str, Found], *, public: bytes, no
     )
 
 
-def to_agency(tx: Tx, visit: Visit, now: int) -> Answer:
-    """Mint the journey's code, or find it still good, and send the browser back to the agency with it."""
-    found = visit.journey
-    if not logout.signed_in_to(tx, visit.wired, visit.session, visit.client):
-        return Redirect("/sign-in")
-    if not journey.mint(tx, found.journey_id, now, now + visit.wired.durations.code * SECOND):
-        return Page("already.html", {"outcome": "returned", "service": visit.service}, status=410)
-    pushed.close(tx, found.journey_id)
-    secret = journey.code(visit.handle, found.journey_id)
-    wired = visit.wired
-    return response.success(found.request, secret, issuer=wired.issuer, keyring=wired.keyring, now=now)
-
-
-def back(tx: Tx, visit: Visit, error: str, now: int) -> Answer:
-    """End the journey without data and send the browser back with an error."""
-    found = visit.journey
-    journey.decided(
-        tx, found.journey_id, before=found.state, state="refused", permission_id=None, expires=found.expires
-    )
-    preview.drop(tx, found.journey_id)
-    pushed.close(tx, found.journey_id)
-    wired = visit.wired
-    return response.error(found.request, error, issuer=wired.issuer, keyring=wired.keyring, now=now)
-
-
 def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:
     """Open the values with the preview's receipt and lay out the screen."""
     visit, asked = facts.visit, facts.visit.journey.request.data
@@ -241,6 +215,7 @@ def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:
             "shown": shown(facts),
             "differences": list(facts.differences),
             "durations": _periods(facts) if asked.kind == "ongoing" else None,
+            "binding_message": visit.journey.request.binding_message,
             "error": facts.error,
         },
         form_action=visit.agency_origin,

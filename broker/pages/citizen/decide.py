@@ -11,11 +11,12 @@ from starlette.requests import Request
 
 from broker import needs
 from broker.answers import Answer, Later, Redirect
-from broker.authorization import journey
+from broker.authorization import journey, waiting
 from broker.database import Tx
 from broker.errors import Wire
 from broker.evidence import preview
 from broker.pages.citizen import consent as screen
+from broker.pages.citizen import endings
 from broker.pages.citizen import visit as visits
 from broker.pages.citizen.consent import DAY, SECOND
 from broker.pages.citizen.visit import Visit
@@ -96,18 +97,23 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
     if facts.changed and facts.screen.previewed is not None:
         receipt, again = facts.screen.previewed, replace(facts.screen, error="changed")
         return Later(lambda _: screen.page(again, receipt)), []
+    if visit.journey.request.waits and not waiting.decide(tx, visit.journey.journey_id, "approved", now):
+        return endings.too_late(tx, visit), []
     return _share(tx, facts, now)
 
 
 def _share(tx: Tx, facts: Decided, now: int) -> tuple[Answer, list[Entry]]:
-    """Give what was on the screen: a new permission, or a new decision about the one the agency named."""
+    """Give what was on the screen: a new permission, or a new decision about the one the agency named.
+
+    Whoever redeems it can open the values from then on.
+    """
     visit = facts.screen.visit
     grant_id = visit.journey.request.grant_id
     if grant_id is not None and not _may_change(tx, facts.screen, now):
-        return screen.back(tx, visit, "invalid_grant_id", now), []
+        return endings.back(tx, visit, "invalid_grant_id", now), []
     permission_id = grant_id or str(uuid6.uuid7())
     waits = visit.wired.durations
-    opens = now + (waits.receipt + waits.code + waits.token) * SECOND
+    opens = max(now + (waits.receipt + waits.code) * SECOND, endings.good_until(tx, visit, now)) + waits.token * SECOND
     first = journey.decided(
         tx,
         visit.journey.journey_id,
@@ -126,9 +132,9 @@ def _share(tx: Tx, facts: Decided, now: int) -> tuple[Answer, list[Entry]]:
     ends = now + facts.days * DAY if facts.days is not None else opens
     entry = _given(tx, facts, permission_id, now, ends)
     visit.wired.signals.remember(tx, permission_id, visit.use.client_id, facts.subject, ends)
-    if visit.use.direct_return:
+    if visit.use.direct_return or visit.journey.request.waits:
         shared = replace(visit, journey=replace(visit.journey, state="shared", permission_id=permission_id))
-        return screen.to_agency(tx, shared, now), [entry]
+        return endings.to_agency(tx, shared, now), [entry]
     return Redirect(visit.path("done")), [entry]
 
 
@@ -180,4 +186,4 @@ def refuse(tx: Tx, facts: screen.Facts, now: int) -> Answer:
         {"type": "permission.refused", "party": visit.use.client_id, "purpose": visit.use.purpose_id},
         now,
     )
-    return screen.back(tx, visit, "access_denied", now)
+    return endings.back(tx, visit, "access_denied", now)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from broker import needs
 from broker.answers import Answer, Page
 from broker.database import Tx
-from broker.pages.citizen import consent as screen
+from broker.pages.citizen import endings
 from broker.pages.citizen import visit as visits
 from broker.pages.citizen.visit import Visit
 from broker.people import people
@@ -113,4 +113,4 @@ async def gather_continue(request: Request) -> Visit | Answer:
 
 def act_continue(tx: Tx, facts: Visit, now: int) -> Answer:
     """Mint the code now, so that it cannot die while the receipt is read."""
-    return screen.to_agency(tx, facts, now)
+    return endings.to_agency(tx, facts, now)

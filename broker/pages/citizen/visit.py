@@ -51,8 +51,10 @@ class Visit:
         return intended_use.describe(self.use, self.language)
 
     @property
-    def agency_origin(self) -> str:
-        """Where this journey's validated redirect URI lives: the one place a form's answer may lead to (CSP)."""
+    def agency_origin(self) -> str | None:
+        """Where this journey's validated redirect URI lives: the one place a form's answer may lead to (CSP), if anywhere."""
+        if self.journey.request.waits:
+            return None
         back = urlsplit(self.journey.request.redirect_uri)
         return f"{back.scheme}://{back.netloc}"
 
@@ -85,7 +87,8 @@ def load(request: Request) -> Visit:
     if handle is None:
         raise needs.Stop(Page("already.html", {"outcome": "other_browser"}, status=403))
     if found.spent is not None:
-        raise needs.Stop(Page("already.html", {"outcome": "returned", "service": service}, status=410))
+        outcome = "shared" if found.request.waits else "returned"
+        raise needs.Stop(Page("already.html", {"outcome": outcome, "service": service}, status=410))
     if found.expires <= now:
         outcome = "expired" if found.state in DECIDING else found.state  # what was decided was decided in time
         raise needs.Stop(Page("already.html", {"outcome": outcome, "service": service}, status=410))
@@ -130,5 +133,6 @@ def decided(visit: Visit) -> Page | Redirect:
     """Say what was decided before, and let the person go on from there."""
     if visit.journey.state == "shared":
         return Redirect(visit.path("done"))
-    outcome = "refused" if visit.journey.state == "refused" else "returned"
+    over = "shared" if visit.journey.request.waits else "returned"
+    outcome = "refused" if visit.journey.state == "refused" else over
     return Page("already.html", {"outcome": outcome, "service": visit.service})

@@ -254,12 +254,24 @@ def test_a_client_that_signs_its_requests(uses: Uses) -> None:
 
 def test_every_check_guards_the_push() -> None:
     """The table's only blanks are decisions: nothing at the front channel is unchecked at PAR."""
-    front = [step for step, endpoints in checks.CHECKS if At.PUSH not in endpoints]
+    front = [step for step, endpoints in checks.CHECKS if At.AUTHORIZE in endpoints and At.PUSH not in endpoints]
     assert front == [checks.s256_challenge_or_secret]  # of which a push takes the stricter half
-    assert [check.__name__ for check, endpoints in checks.CHECKS if At.AUTHORIZE not in endpoints] == [
-        "no_request_uri",
-        "s256_challenge",
-    ]
+    pushed = [check.__name__ for check, at in checks.CHECKS if At.PUSH in at and At.AUTHORIZE not in at]
+    assert pushed == ["no_request_uri", "s256_challenge"]
+
+
+def test_what_a_request_decided_elsewhere_is_not_asked() -> None:
+    """Nobody is sent back, so nothing of a way back is checked; whom the back channel asks, it says in its own way."""
+    way_back = {
+        "no_request_uri", "signed_where_registered", "client_is_who_asks", "registered_redirect_uri",
+        "response_type_is_code", "registered_response_mode", "state_and_nonce", "s256_challenge", "known_prompt",
+        "own_grant",
+    }  # fmt: skip
+    blank = {
+        at: {step.__name__ for step, places in checks.CHECKS if At.PUSH in places and at not in places}
+        for at in (At.DEVICE, At.BACKCHANNEL)
+    }
+    assert blank == {At.DEVICE: way_back, At.BACKCHANNEL: way_back | {"hint"}}
 
 
 def test_data_is_for_clients_held_to_fapi(uses: Uses) -> None:

@@ -31,6 +31,9 @@ B = {"profile": "baseline"}
 KEYS = {**B, "token_endpoint_auth_method": "private_key_jwt"}
 SECRET = {**B, "client_secret_hash": HASH}
 PUBLIC = {**B, "token_endpoint_auth_method": "none"}
+CIBA = {"grant_types": [profile.CIBA], "backchannel_token_delivery_mode": "poll"}
+SIGNED = {**CIBA, "backchannel_authentication_request_signing_alg": "ES256"}
+PING = {**SIGNED, "backchannel_token_delivery_mode": "ping"}
 HERE = ["http://127.0.0.1:8001/cb"]
 ANYWHERE, TRYING = {"demo", "sandbox", "production"}, {"demo", "sandbox"}
 
@@ -47,6 +50,8 @@ ALLOWED: list[tuple[str, dict[str, Any], set[str]]] = [
     ("baseline asks for data",       {**SECRET, "scope": "openid email"},                              TRYING),
     ("baseline asks under a use",    {**SECRET, "scope": "openid use:x"},                              TRYING),
     ("one subject for all",          {**SECRET, "subject_type": "public"},                             TRYING),
+    ("pinged over https",            {**PING, "backchannel_client_notification_endpoint": "https://rp.example/ping"}, ANYWHERE),
+    ("pinged over http",             {**PING, "backchannel_client_notification_endpoint": "http://127.0.0.1:8001/ping"}, TRYING),
     ("native app over http",         {**PUBLIC, "application_type": "native", "redirect_uris": HERE},  ANYWHERE),
     ("haip",                         {"profile": "haip", "token_endpoint_auth_method": "attest_jwt_client_auth"}, ANYWHERE),
 ]
@@ -70,6 +75,11 @@ NEVER: list[tuple[str, dict[str, Any]]] = [
     ("FAPI 2.0 §5.3.2.2 requests fetched",      {"request_uris": ["https://rp.example/request"]}),
     ("FAPI 2.0 §5.3.2.2 plain requests",        {"require_pushed_authorization_requests": False}),
     ("FAPI 2.0 §5.3.2.1 bearer tokens",         {"dpop_bound_access_tokens": False}),
+    ("CIBA Core §4 public client",              {**PUBLIC, **CIBA}),
+    ("CIBA Core §4 no delivery mode",           {**SIGNED, "backchannel_token_delivery_mode": None}),
+    ("CIBA Core §4 nowhere to ping",            PING),
+    ("FAPI-CIBA §5.2.2 unsigned",               CIBA),
+    ("FAPI-CIBA §5.2.2 RS256",                  {**CIBA, "backchannel_authentication_request_signing_alg": "RS256"}),
     ("OIDC Core §8.1 one subject for all",      {"subject_type": "public"}),
     ("HAIP 1.0 §4.4.1 unattested wallet",       {"profile": "haip", "token_endpoint_auth_method": "private_key_jwt"}),
     ("HAIP 1.0 §4.4.1 RS256",                   {"profile": "haip", "id_token_signed_response_alg": "RS256"}),

@@ -170,6 +170,27 @@ RECEIPT = {
 }
 SIGNING_IN = {"form_token": "7f" * 32, "action": "/sign-in", "service": None, "username": "", "error": None}
 CODE = {"form_token": "7f" * 32, "action": "/sign-in/code", "service": SERVICE, "error": None}
+ENTERING = {"form_token": "7f" * 32, "action": "/device", "user_code": "", "error": None, "minutes": None}
+ASKED = {
+    **FORM,
+    "action": "/device/abc",
+    "service": SERVICE,
+    "user_code": None,
+    "binding_message": None,
+    "asked_at": NOW,
+    "expires_at": NOW + 600_000_000,
+    "origin": None,
+    "same_network": False,
+    "error": None,
+}
+WAITING = {
+    "id": "abc",
+    "href": "/account/requests/abc",
+    "service": SERVICE,
+    "binding_message": "Counter 7, K-41",
+    "asked_at": NOW,
+    "expires_at": NOW + 300_000_000,
+}
 WALLET = {**FORM, "document": DOCUMENT, "back_href": "/account/documents", "error": None}
 WALLET_BLOCKS = [
     {"kind": "why", "heading": "Why they ask", "text": "To put a proof into your own wallet.", "items": (), "link": ""},
@@ -253,9 +274,20 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
     (
         "account",
         "account.html",
-        {"signed_in": True, "person": "Maria Sofia O'Neill Lindqvist", "live": 2, "documents": 1, "latest": EVENTS[2]},
+        {
+            "signed_in": True,
+            "person": "Maria Sofia O'Neill Lindqvist",
+            "live": 2,
+            "documents": 1,
+            "latest": EVENTS[2],
+            "waiting": 1,
+        },
     ),
-    ("account-empty", "account.html", {"signed_in": True, "person": LONG, "live": 0, "documents": 0, "latest": None}),
+    (
+        "account-empty",
+        "account.html",
+        {"signed_in": True, "person": LONG, "live": 0, "documents": 0, "latest": None, "waiting": 0},
+    ),
     ("sharing", "sharing.html", {"signed_in": True, "live": [PERMISSION], "ended": [ENDED, ONCE]}),
     ("sharing-empty", "sharing.html", {"signed_in": True, "live": [], "ended": []}),
     (
@@ -338,6 +370,29 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
             "offer_href": "/account/documents/residence/offer",
         },
     ),
+    ("device", "device.html", ENTERING),
+    ("device-linked", "device.html", {**ENTERING, "user_code": "WDJB-MJHT"}),
+    *[
+        (f"device-{error}", "device.html", {**ENTERING, "error": error, "minutes": 3, "user_code": "nope"})
+        for error in ("missing", "wrong", "too_many", "stale_form")
+    ],
+    (
+        "request-device",
+        "request.html",
+        {**ASKED, "user_code": "WDJB-MJHT", "origin": "203.0.113.7", "same_network": False},
+    ),
+    (
+        "request-near",
+        "request.html",
+        {**ASKED, "user_code": "WDJB-MJHT", "origin": "2001:db8::/64", "same_network": True},
+    ),
+    ("request-message", "request.html", {**ASKED, "binding_message": NEVER, "error": "choose"}),
+    ("requests", "requests.html", {"signed_in": True, "waiting": [WAITING, {**WAITING, "binding_message": None}]}),
+    ("requests-empty", "requests.html", {"signed_in": True, "waiting": []}),
+    *[
+        (f"answered-{outcome}", "answered.html", {"outcome": outcome, "service": SERVICE, "permission_href": href})
+        for outcome, href in (("shared", PERMISSION["href"]), ("refused", None), ("impossible", None))
+    ],
     ("sign-out", "sign_out.html", {**FORM, "action": "/sign-out"}),
     ("signed-out", "signed_out.html", {}),
     ("timed-out", "timed_out.html", {}),
@@ -348,6 +403,7 @@ ASKING: dict[str, dict[str, Any]] = {
     "consent-down": {"changed": DOWN},
     "consent-changed": {"error": "changed", "differences": ["address.registered", "contact.email"]},
     "consent-choose": {"error": "choose"},
+    "consent-message": {"binding_message": NEVER},
     "consent-stale": {"error": "stale_form"},
 }
 NAMES = [name for name, _, _ in PLAIN] + list(ASKING)

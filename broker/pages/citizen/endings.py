@@ -1,0 +1,66 @@
+"""Where a journey ends: back at the agency with a code or an error, or on a last page while its client waits elsewhere."""
+
+from __future__ import annotations
+
+from broker import logout
+from broker.answers import Answer, Page, Redirect
+from broker.authorization import ending, journey, pushed, response, waiting
+from broker.database import Tx
+from broker.evidence import preview
+from broker.pages.citizen.visit import Visit
+
+SECOND = 1_000_000  # microseconds
+
+
+def to_agency(tx: Tx, visit: Visit, now: int) -> Answer:
+    """Mint the journey's code, or find it still good, and send the browser back to the agency with it.
+
+    Where the client waits elsewhere its own secret is the code.
+    """
+    found, wired = visit.journey, visit.wired
+    if not found.request.waits and not logout.signed_in_to(tx, wired, visit.session, visit.client):
+        return Redirect("/sign-in")
+    if not journey.mint(tx, found.journey_id, now, good_until(tx, visit, now)):
+        return Page("already.html", {"outcome": "returned", "service": visit.service}, status=410)
+    pushed.close(tx, found.journey_id)
+    if found.request.waits:
+        return ending.answered("shared", visit.service, found.permission_id)
+    secret = journey.code(visit.handle, found.journey_id)
+    return response.success(found.request, secret, issuer=wired.issuer, keyring=wired.keyring, now=now)
+
+
+def back(tx: Tx, visit: Visit, error: str, now: int) -> Answer:
+    """End the journey without data and send the browser back with an error."""
+    found, wired = visit.journey, visit.wired
+    journey.decided(
+        tx, found.journey_id, before=found.state, state="refused", permission_id=None, expires=found.expires
+    )
+    preview.drop(tx, found.journey_id)
+    pushed.close(tx, found.journey_id)
+    return ending.refused(
+        tx,
+        found.request,
+        found.journey_id,
+        error,
+        issuer=wired.issuer,
+        keyring=wired.keyring,
+        now=now,
+        service=visit.service,
+    )
+
+
+def too_late(tx: Tx, visit: Visit) -> Answer:
+    """End a journey whose client waits no longer: nothing is recorded, nothing is kept."""
+    found = visit.journey
+    journey.decided(
+        tx, found.journey_id, before=found.state, state="refused", permission_id=None, expires=found.expires
+    )
+    preview.drop(tx, found.journey_id)
+    pushed.close(tx, found.journey_id)
+    return ending.expired(visit.service)
+
+
+def good_until(tx: Tx, visit: Visit, now: int) -> int:
+    """Until when what was decided can be redeemed: a minute, or as long as the client was told that it may ask."""
+    asked = waiting.get(tx, visit.journey.journey_id) if visit.journey.request.waits else None
+    return max(now + visit.wired.durations.code * SECOND, 0 if asked is None else asked.expires)
