@@ -35,7 +35,7 @@ OIDCClientID {client_id}
 OIDCClientSecret {secret}
 OIDCRedirectURI http://127.0.0.1:{port}/members/callback
 OIDCCryptoPassphrase {passphrase}
-OIDCScope "openid use:{use}"
+OIDCScope "{scope}"
 OIDCPKCEMethod S256
 OIDCRemoteUserClaim sub
 OIDCInfoHook access_token id_token userinfo
@@ -48,8 +48,9 @@ OIDCInfoHook access_token id_token userinfo
 """
 
 
-def run(stack: ExitStack, service: Service, client: Client, port: int, *more: str) -> str:
+def run(stack: ExitStack, service: Service, client: Client, *more: str) -> str:
     """Start a site; its address. `more` are further directives."""
+    port = client.port
     folder = service.folder / f"apache-{client.client_id}"
     (folder / "site" / "members").mkdir(parents=True)
     (folder / "site" / "index.html").write_text("<p>For everybody.</p>")
@@ -66,7 +67,7 @@ def run(stack: ExitStack, service: Service, client: Client, port: int, *more: st
         client_id=client.client_id,
         secret=client.secret,
         passphrase=secrets.token_urlsafe(32),
-        use=client.use,
+        scope=client.scope,
         more="\n".join(more),
     )
     (folder / "apache.conf").write_text(configuration)

@@ -28,7 +28,8 @@ MTLS: dict[str, Any] = {**REFRESHING, "tls_client_certificate_bound_access_token
 
 def site() -> dict[str, Any]:
     """A web site on this machine (its Apache is started by its test)."""
-    return {**BASELINE, "redirect_uris": [f"http://127.0.0.1:{free_ports(1)}/members/callback"]}
+    callback = f"http://127.0.0.1:{free_ports(1)}/members/callback"
+    return {**BASELINE, "redirect_uris": [callback], "backchannel_logout_uri": f"{callback}?logout=backchannel"}
 
 
 def clients(ca: Certified) -> dict[str, Client]:
@@ -47,7 +48,7 @@ def clients(ca: Certified) -> dict[str, Client]:
         Client("caller", {**machine, "calls": [FILES]}),
         Client("files", {**machine, "serves": [FILES]}),
         Client("apache", site(), secret=SECRET),
-        Client("apache-form", {**site(), **BY_BODY}, secret=SECRET),
+        Client("apache-form", {**site(), **BY_BODY, "scope": "openid profile email"}, secret=SECRET),
         Client("authlib", {**BASELINE, **REFRESHING}, secret=SECRET),
         Client("authlib-post", {**BASELINE, **REFRESHING, **BY_BODY}, secret=SECRET),
         Client("authlib-key", {**BASELINE, **REFRESHING, **BY_KEY}),

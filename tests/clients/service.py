@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 from cryptography import x509
@@ -72,10 +73,19 @@ class Client:
     def use(self) -> str:
         return f"peers.{self.client_id}"
 
+    @property
+    def scope(self) -> str:
+        return str(self.members.get("scope", f"openid use:{self.use}"))
+
+    @property
+    def port(self) -> int:
+        """Where it listens on this machine, if it does."""
+        return urlsplit(next(iter(self.members.get("redirect_uris", [])), CALLBACK)).port or 0
+
     def declare(self, config: Path) -> None:
-        """Write the client's file, and that of the use it asks under."""
+        """Write the client's file, and that of the use it asks under if it has one."""
         members = {"client_id": self.client_id, "client_name": self.client_id, "redirect_uris": [CALLBACK]}
-        members |= {"scope": f"openid use:{self.use}", **self.members}
+        members |= {**self.members, "scope": self.scope}
         method = members.get("token_endpoint_auth_method", "private_key_jwt")
         if method == "private_key_jwt":
             members["jwks"] = {"keys": [self.key.jwk]}
@@ -85,6 +95,8 @@ class Client:
             members["client_secret_hash"] = secret.kept(self.secret)
         text = "".join(f"{json.dumps(name)} = {toml(value)}\n" for name, value in members.items())
         (config / "clients" / f"{self.client_id}.toml").write_text(text, "utf-8")
+        if self.use not in self.scope:
+            return
         use = (config / "uses" / f"{USE}.toml").read_text("utf-8")
         use = use.replace(f'id = "{USE}"', f'id = "{self.use}"', 1).replace(
             'client_id = "norr-childcare"', f'client_id = "{self.client_id}"', 1
@@ -134,8 +146,9 @@ class Person(Browser):
         """Follow an agency's link, sign in, share, continue; where the browser ends."""
         page = self.sign_in(self.open(url))
         assert page.has("consent"), f"no consent page but: {page.heading}"
-        page = self.submit(page, "consent", "share")
-        return self.submit(page, "done", "continue")
+        optional = [box["value"] for box in page.get("consent").find_all("input", type="checkbox", name="item")]
+        page = self.submit(page, "consent", "share", item=optional)
+        return self.submit(page, "done", "continue") if page.has("done") else page
 
 
 @dataclass
@@ -166,7 +179,10 @@ class Service:
         return str(self.folder / "ca.pem")
 
     def environment(self) -> dict[str, str]:
-        return self.plan.environment() | {
+        given = self.plan.environment()
+        told = [f"127.0.0.1:{client.port}" for client in self.clients.values() if client.port]
+        return given | {
+            "SEMEL_EGRESS_ALLOW": ",".join([given["SEMEL_EGRESS_ALLOW"], *told]),
             "SEMEL_ISSUER": self.issuer,
             "SEMEL_DATABASE_URL": "",
             "SEMEL_TRUSTED_PROXIES": "127.0.0.1",

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from authlib.common.security import generate_token
@@ -25,16 +24,11 @@ from tests.clients.service import CALLBACK, Person, Service
 FORM = ("OIDCResponseMode form_post", "OIDCProviderTokenEndpointAuth client_secret_post")
 
 
-def run_site(service: Service, stack: ExitStack, client_id: str, *more: str) -> str:
-    client = service.clients[client_id]
-    return apache.run(stack, service, client, urlsplit(client.members["redirect_uris"][0]).port or 0, *more)
-
-
 @pytest.fixture(scope="module")
 def site(service: Service) -> Iterator[str]:
     """A site whose pages under `/members/` are for people who signed in."""
     with ExitStack() as stack:
-        yield run_site(service, stack, "apache")
+        yield apache.run(stack, service, service.clients["apache"])
 
 
 def test_a_site_behind_apache(service: Service, site: str) -> None:
@@ -43,19 +37,32 @@ def test_a_site_behind_apache(service: Service, site: str) -> None:
     is_for_members(service, site, person, person.shares(f"{site}/members/"), "apache")
 
 
-def test_the_answer_by_form(service: Service) -> None:
-    """OAuth 2.0 Form Post Response Mode §2, pressed by hand; the secret in the body (RFC 6749 §2.3.1)."""
+def test_signing_in_and_nothing_else(service: Service) -> None:
+    """OpenID Connect Core §5.4; the answer by a form pressed by hand (Form Post §2), the secret in the body (RFC 6749 §2.3.1)."""
     with ExitStack() as stack:
-        site = run_site(service, stack, "apache-form", *FORM)
+        site = apache.run(stack, service, service.clients["apache-form"], *FORM)
         person = service.person()
         page = person.shares(f"{site}/members/")
         fields = {field["name"]: field["value"] for field in page.get("form-post").find_all("input")}
         assert {"code", "state", "iss"} <= fields.keys()
         answer = person.http.post(page.get("form-post")["action"], data=fields)
-        is_for_members(service, site, person, person.open(str(answer.next_request.url)), "apache-form")
+        told = is_for_members(service, site, person, person.open(str(answer.next_request.url)), "apache-form")
+        assert {"sub", "name", "email"} <= told["userinfo"].keys()
 
 
-def is_for_members(service: Service, site: str, person: Person, page: Page, client_id: str) -> None:
+def test_signing_out_at_the_broker(service: Service, site: str) -> None:
+    """OpenID Connect Back-Channel Logout 1.0 §2.6: the site takes our logout token, and forgets the person."""
+    person = service.person()
+    is_for_members(service, site, person, person.shares(f"{site}/members/"), "apache")
+    person.submit(person.open(f"{service.issuer}/sign-out"), "sign-out", "sign-out")
+    until = time.monotonic() + 20
+    while person.http.get(f"{site}/members/").status_code == 200:
+        assert time.monotonic() < until, "the site still knows the person"
+        time.sleep(0.2)
+    assert person.open(f"{site}/members/").has("sign-in")
+
+
+def is_for_members(service: Service, site: str, person: Person, page: Page, client_id: str) -> dict[str, Any]:
     assert (page.url, page.status, page.heading) == (f"{site}/members/", 200, "For members.")
     told: dict[str, Any] = person.http.get(f"{site}/members/callback?info=json").json()
     assert told["id_token"]["iss"] == service.issuer
@@ -63,6 +70,7 @@ def is_for_members(service: Service, site: str, person: Person, page: Page, clie
     assert told["userinfo"]["sub"] == told["id_token"]["sub"]
     again = person.http.get(f"{site}/members/")
     assert (again.status_code, again.headers["x-remote-user"].split("@")[0]) == (200, told["id_token"]["sub"])
+    return told
 
 
 def test_refused_by_the_person(service: Service, site: str) -> None:
