@@ -25,6 +25,7 @@ from broker.endpoints import (
     grants,
     introspection,
     jwks,
+    logout,
     par,
     registration,
     revocation,
@@ -81,7 +82,7 @@ def document(
 
 
 def _plain(issuer: str, scopes: Iterable[str], claims: Iterable[str]) -> dict[str, Any]:
-    return {"issuer": issuer, **_endpoints(issuer), **_requests(issuer, scopes), **_answers(claims), **_logout()}
+    return {"issuer": issuer, **_endpoints(issuer), **_requests(issuer, scopes), **_answers(claims), **_logout(issuer)}
 
 
 def _endpoints(issuer: str) -> dict[str, Any]:
@@ -189,9 +190,13 @@ def _elsewhere(issuer: str) -> dict[str, Any]:
     return {"device_authorization_endpoint": issuer + device.PATH}
 
 
-def _logout() -> dict[str, Any]:
-    """How clients hear of the end of a session (OpenID Connect Back-Channel Logout 1.0 §2.1)."""
-    return {"backchannel_logout_supported": True, "backchannel_logout_session_supported": True}
+def _logout(issuer: str) -> dict[str, Any]:
+    """How clients end a session, and hear of its end (RP-Initiated Logout 1.0 §2.1, Back-Channel Logout 1.0 §2.1)."""
+    return {
+        "end_session_endpoint": issuer + logout.PATH,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+    }
 
 
 def _anonymous() -> dict[str, Any]:

@@ -103,3 +103,10 @@ def running(database: Database, url: str, folder: Path, now: int, **settings: An
         for name, receiver in told.items():
             leaving.register(name, backchannel_logout_uri=f"{receiver.url}/backchannel-logout?v=1")
         yield leaving
+
+
+def cookieless(http: Any) -> Any:
+    """The same browser as another site's form sends it: without our cookies (SameSite=Lax)."""
+    made = type(http)(http.app, str(http.base_url), follow_redirects=False)
+    made.portal = http.portal
+    return made

@@ -394,6 +394,8 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
         for outcome, href in (("shared", PERMISSION["href"]), ("refused", None), ("impossible", None))
     ],
     ("sign-out", "sign_out.html", {**FORM, "action": "/sign-out"}),
+    ("logout", "logout.html", {**FORM, "action": "/logout/decision", "agency": "Norr & Co", "back": True}),
+    ("logout-plain", "logout.html", {**FORM, "action": "/logout/decision", "agency": None, "back": False}),
     ("signed-out", "signed_out.html", {}),
     ("timed-out", "timed_out.html", {}),
 ]
