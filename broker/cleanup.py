@@ -77,6 +77,7 @@ async def run(
             with database.write() as tx:
                 sweep(tx, clock())
                 signals.expire(tx, clock())
+                signals.forward(tx, clock())
             vault.sweep(clock())
         except Exception as problem:  # noqa: BLE001 - forgetting goes on; the log says what broke
             telemetry.failure("cleanup", problem)

@@ -16,6 +16,7 @@ from broker.clients.registry import Registry
 from broker.database import Database
 from broker.egress import Egress
 from broker.migrations import history
+from broker.notices import streams
 from broker.settings import Settings
 from broker.terminal import AsJson
 
@@ -54,6 +55,14 @@ def clients_show(client_id: str, as_json: AsJson = False) -> None:  # noqa: FBT0
         terminal.print_json(members)
     else:
         terminal.show([{"member": name, "value": value} for name, value in members.items()], as_json=False)
+
+
+@clients.command("streams")
+def clients_streams(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Every stream of security events: whose it is, how it is delivered, its status, and how much waits in it."""
+    with installation.reading(Settings()) as tx:
+        rows = streams.listed(tx)
+    terminal.show(rows, as_json=as_json)
 
 
 @clients.command("lint")

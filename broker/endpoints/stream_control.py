@@ -61,11 +61,12 @@ async def gather_set_status(request: Request) -> Facts:
     return facts
 
 
-def act_set_status(tx: Tx, facts: Facts, _now: int) -> Json:
+def act_set_status(tx: Tx, facts: Facts, now: int) -> Json:
     """Store the new status (§8.1.2.2)."""
-    stream = _found(tx, facts, change=True)
-    streams.set_status(tx, stream, cast("Status", facts.given["status"]), facts.given.get("reason"))
-    return _status(facts, facts.receiver.stream(tx, stream.stream_id))
+    before = _found(tx, facts, change=True)
+    after = streams.set_status(tx, before, cast("Status", facts.given["status"]), facts.given.get("reason"))
+    facts.signals.changed(tx, before, after, now)
+    return _status(facts, after)
 
 
 async def gather_verify(request: Request) -> Facts:

@@ -13,17 +13,20 @@ from starlette.requests import Request
 
 from broker import needs, parameters
 from broker.answers import Json, Raw, Refusal
+from broker.clients import web_address
 from broker.database import Tx
 from broker.endpoints import poll, receiver
 from broker.endpoints.receiver import Body, Receiver
 from broker.errors import Wire
 from broker.notices import event_types, streams
+from broker.notices.security_events import Signals
 from broker.notices.streams import Stream, Wanted
 
 PATH = "/ssf/streams"
 MOST_EVENTS = 50  # in events_requested
 MAX_URI = 500  # characters
 MAX_DESCRIPTION = 500  # characters
+MAX_HEADER = 2048  # characters
 EXISTS = Refusal("conflict", "this client has a stream; read it and change that one", status=409)
 
 
@@ -31,17 +34,22 @@ EXISTS = Refusal("conflict", "this client has a stream; read it and change that 
 class Facts:
     """Who calls; which stream is meant, None where none is named; what is said of it."""
 
-    issuer: str
+    signals: Signals
     receiver: Receiver
     stream_id: str | None = None
     given: Mapping[str, Any] | None = None
+
+    @property
+    def issuer(self) -> str:
+        """Whose streams these are."""
+        return self.signals.issuer
 
 
 async def gather_read(request: Request) -> Facts:
     """Read which stream is asked for; without a name all of them are."""
     caller = receiver.who(request, PATH, receiver.MAY_READ)
     named = parameters.query(request).get("stream_id")
-    return Facts(needs.parts(request).issuer, caller, named)
+    return Facts(needs.parts(request).signals, caller, named)
 
 
 def act_read(tx: Tx, facts: Facts, _now: int) -> Json:
@@ -56,13 +64,13 @@ def act_read(tx: Tx, facts: Facts, _now: int) -> Json:
 async def gather_create(request: Request) -> Facts:
     """Read what the receiver wants."""
     caller = receiver.who(request, PATH, receiver.MAY_MANAGE)
-    return Facts(needs.parts(request).issuer, caller, None, await receiver.body(request))
+    return Facts(needs.parts(request).signals, caller, None, await receiver.body(request))
 
 
 def act_create(tx: Tx, facts: Facts, now: int) -> Json | Refusal:
     """Make the stream (§8.1.1.1)."""
     facts.receiver.admit(tx)
-    client, wanted = facts.receiver.client, wants(facts.given or {}, Wanted())
+    client, wanted = facts.receiver.client, _wants(facts, Wanted())
     made = streams.create(tx, client.client_id, client.id_token_signed_response_alg, wanted, now)
     return EXISTS if made is None else _answer(facts, made, 201)
 
@@ -71,35 +79,37 @@ async def gather_change(request: Request) -> Facts:
     """Read which stream is changed and how."""
     caller = receiver.who(request, PATH, receiver.MAY_MANAGE)
     given: Body = await receiver.body(request)
-    return Facts(needs.parts(request).issuer, caller, receiver.stream_id(given.get("stream_id")), given)
+    return Facts(needs.parts(request).signals, caller, receiver.stream_id(given.get("stream_id")), given)
 
 
-def act_update(tx: Tx, facts: Facts, _now: int) -> Json:
+def act_update(tx: Tx, facts: Facts, now: int) -> Json:
     """Change what is named and leave the rest (§8.1.1.3)."""
-    return _change(tx, facts, keep=True)
+    return _change(tx, facts, now, keep=True)
 
 
-def act_replace(tx: Tx, facts: Facts, _now: int) -> Json:
+def act_replace(tx: Tx, facts: Facts, now: int) -> Json:
     """Put what is said in the place of all that was (§8.1.1.4)."""
-    return _change(tx, facts, keep=False)
+    return _change(tx, facts, now, keep=False)
 
 
 async def gather_delete(request: Request) -> Facts:
     """Read which stream is to go."""
     caller = receiver.who(request, PATH, receiver.MAY_MANAGE)
     named = receiver.stream_id(parameters.query(request).get("stream_id"))
-    return Facts(needs.parts(request).issuer, caller, named)
+    return Facts(needs.parts(request).signals, caller, named)
 
 
-def act_delete(tx: Tx, facts: Facts, _now: int) -> Raw:
+def act_delete(tx: Tx, facts: Facts, now: int) -> Raw:
     """Delete the stream and what waits in it (§8.1.1.5)."""
     facts.receiver.admit(tx)
-    streams.remove(tx, facts.receiver.stream(tx, facts.stream_id or "", change=True))
+    stream = facts.receiver.stream(tx, facts.stream_id or "", change=True)
+    facts.signals.changed(tx, stream, None, now)
+    streams.remove(tx, stream)
     return facts.receiver.empty()
 
 
 def told(issuer: str, stream: Stream) -> dict[str, Any]:
-    """Write a stream's configuration as its receiver reads it."""
+    """Write a stream's configuration as its receiver reads it; the header it gave us is not told again."""
     wanted = stream.wanted
     body: dict[str, Any] = {
         "stream_id": stream.stream_id,
@@ -107,7 +117,10 @@ def told(issuer: str, stream: Stream) -> dict[str, Any]:
         "aud": stream.client_id,
         "events_supported": event_types.supported(issuer),
         "events_delivered": stream.delivers(issuer),
-        "delivery": {"method": wanted.method, "endpoint_url": f"{issuer}{poll.PREFIX}{stream.stream_id}"},
+        "delivery": {
+            "method": wanted.method,
+            "endpoint_url": wanted.endpoint or f"{issuer}{poll.PREFIX}{stream.stream_id}",
+        },
         "min_verification_interval": streams.VERIFY_SECONDS,
     }
     if wanted.requested is not None:
@@ -117,25 +130,26 @@ def told(issuer: str, stream: Stream) -> dict[str, Any]:
     return body
 
 
-def wants(given: Mapping[str, Any], before: Wanted) -> Wanted:
+def _wants(facts: Facts, before: Wanted) -> Wanted:
     """Read what a receiver may say, over what it said before; raises `Wire` (400). Other members mean nothing here."""
-    wanted = before
+    given, wanted = facts.given or {}, before
     if "events_requested" in given:
         wanted = replace(wanted, requested=_events(given["events_requested"]))
     if "description" in given:
         wanted = replace(wanted, description=_description(given["description"]))
     if "delivery" in given:
-        wanted = _delivered(given["delivery"], wanted)
+        wanted = _delivered(facts, given["delivery"], wanted)
     return wanted
 
 
-def _change(tx: Tx, facts: Facts, *, keep: bool) -> Json:
+def _change(tx: Tx, facts: Facts, now: int, *, keep: bool) -> Json:
     facts.receiver.admit(tx)
-    stream, given = facts.receiver.stream(tx, facts.stream_id or "", change=True), facts.given or {}
-    _check_ours(given, told(facts.issuer, stream))
-    wanted = wants(given, stream.wanted if keep else Wanted())
-    alg = facts.receiver.client.id_token_signed_response_alg
-    return _answer(facts, streams.alter(tx, stream, alg, wanted))
+    stream = facts.receiver.stream(tx, facts.stream_id or "", change=True)
+    _check_ours(facts.given or {}, told(facts.issuer, stream))
+    wanted = _wants(facts, stream.wanted if keep else Wanted())
+    changed = streams.alter(tx, stream, facts.receiver.client.id_token_signed_response_alg, wanted)
+    facts.signals.changed(tx, stream, changed, now)
+    return _answer(facts, changed)
 
 
 def _check_ours(given: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
@@ -165,11 +179,27 @@ def _description(given: Any) -> str:
     return given[:MAX_DESCRIPTION]
 
 
-def _delivered(given: Any, wanted: Wanted) -> Wanted:
+def _delivered(facts: Facts, given: Any, wanted: Wanted) -> Wanted:
+    """How the stream is delivered: polled at an address of ours, or pushed to one of the receiver's (§6.1)."""
     method = given.get("method") if isinstance(given, dict) else None
-    if method not in streams.METHODS:
+    if method == streams.POLL:
+        return replace(wanted, method=method, endpoint=None, authorization=None)
+    if method != streams.PUSH:
         raise Wire("invalid_request", "delivery names a method that is not supported")
-    return replace(wanted, method=method)
+    endpoint, header = given.get("endpoint_url"), given.get("authorization_header")
+    try:
+        web_address.parse(endpoint if isinstance(endpoint, str) else "")
+    except ValueError as problem:
+        raise Wire("invalid_request", f"endpoint_url: {problem}") from problem
+    if header is not None and not _is_header(header):
+        raise Wire("invalid_request", "authorization_header is a line of printable ASCII")
+    client_id, ring = facts.receiver.client.client_id, facts.signals.ring
+    sealed = None if header is None else streams.seal(ring, client_id, endpoint, header)
+    return replace(wanted, method=method, endpoint=endpoint, authorization=sealed)
+
+
+def _is_header(given: Any) -> bool:
+    return isinstance(given, str) and 1 <= len(given) <= MAX_HEADER and given.isascii() and given.isprintable()
 
 
 def _answer(facts: Facts, stream: Stream, status: int = 200) -> Json:

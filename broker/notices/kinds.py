@@ -59,5 +59,8 @@ KINDS = table([
     # OpenID Connect Back-Channel Logout 1.0 §2.5, §2.8: a form with one token, 200 or 204; the token lives two minutes (§2.4)
     Kind("backchannel_logout", "application/x-www-form-urlencoded", frozenset({200, 204}),
          signed=Signed("logout+jwt", 2 * MINUTE, "logout_token")),
+    # RFC 8935 §2: one token, 202; what is refused with 400 will be refused again
+    Kind("security_event", "application/secevent+jwt", frozenset({200, 202, 204}), accept="application/json",
+         refused=frozenset({400}), signed=Signed("secevent+jwt", None), tries=200, max_age=7 * 24 * HOUR),
 ])
 # fmt: on

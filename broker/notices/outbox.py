@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,7 @@ from broker.notices.kinds import KINDS, Kind
 from broker.tables import outbox as table
 from keys import canonical
 from keys.algorithms import Alg
+from keys.errors import KeysError
 from keys.keyring import SealingRing
 
 SECOND = 1_000_000  # microseconds
@@ -121,6 +123,24 @@ class Outbox:
         body: Mapping[str, Any] = canonical.loads(self.ring.open(letter.box, belongs))
         text = body["text"] if "text" in body else Unsigned(body["alg"], body["claims"])
         return Content(text, body["authorization"])
+
+    def take_back(self, tx: Tx, kind: str, client_id: str) -> list[Content]:
+        """Take a client's waiting letters of a kind out again and return what is in them; what does not open is gone.
+
+        One that is under way may arrive all the same.
+        """
+        row = table.c
+        mine = row.kind == kind, row.client_id == client_id, row.state == "waiting"
+        columns = row.id, row.destination, row.attempts, row.expires, row.box
+        letters = [
+            Letter(one.id, self.kinds[kind], client_id, one.destination, one.attempts, one.expires, one.box)
+            for one in tx.execute(delete(table).where(*mine).returning(*columns))
+        ]
+        found = []
+        for letter in letters:
+            with suppress(KeysError):
+                found.append(self.open(letter))
+        return found
 
     def any_due(self, tx: Tx, now: int) -> bool:
         """Say whether a letter may be due: a look that costs no write."""

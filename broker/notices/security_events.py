@@ -21,6 +21,7 @@ from broker import telemetry
 from broker.database import Tx
 from broker.notices import event_types, streams
 from broker.notices.event_types import Event
+from broker.notices.outbox import Outbox, Unsigned
 from broker.notices.streams import Stream
 from broker.tables import event_stream, grant_subject, security_event
 from consent import permission
@@ -36,6 +37,8 @@ MOST = 10_000  # events kept for a stream; the oldest go
 ROWS = 1000  # of one sweep
 UNTOLD = frozenset({"exhausted", "ended_by_controller"})  # ends that the agency brought about itself
 MANY = 200  # permissions asked about at once
+KIND = "security_event"  # in the outbox
+FIXED = ("sub_id", "events")  # of a token, when it is raised
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,10 @@ class Held:
 
 @dataclass(frozen=True)
 class Signals:
-    """Raises events. `ring` is the root keyring's for the use `signals`."""
+    """Raises events. `ring` is the root keyring's for the use `signals`; `outbox` sends what is pushed."""
 
     issuer: str
+    outbox: Outbox
     ring: SealingRing = field(repr=False)
 
     def remember(self, tx: Tx, permission_id: str, client_id: str, subject: str, ends: int | None) -> None:
@@ -93,12 +97,36 @@ class Signals:
                     self._tell(tx, one, "expired", given.valid_to or now)
 
     def send(self, tx: Tx, stream: Stream, event: Event, now: int) -> None:
-        """Put an event into a stream; a disabled one takes none. `now` in microseconds."""
-        if stream.status == "disabled":
+        """Put an event into a stream: into the outbox if it is pushed, else it waits; a disabled stream takes none.
+
+        `now` in microseconds. Raises `KeysError` when what goes with it cannot be opened.
+        """
+        held = Held(secrets.token_urlsafe(32), event)
+        if stream.pushed:
+            self._push(tx, stream, held, now)
+        elif stream.status != "disabled":
+            self._hold(tx, stream, [held], now)
+
+    def changed(self, tx: Tx, before: Stream, after: Stream | None, now: int) -> None:
+        """Move what waits to where a changed stream has it: out of the outbox or into it; gone with a stream that is none.
+
+        What is under way to the old address may still arrive there.
+        """
+        if after is not None and after.way == before.way:
             return
-        jti = secrets.token_urlsafe(32)
-        row = {"jti": jti, "stream_id": stream.stream_id, "raised": _seconds(now)}
-        tx.execute(insert(security_event).values(row | {"box": self.ring.seal(canonical.dumps(event), jti.encode())}))
+        if before.wanted.method == streams.PUSH:
+            back = self.outbox.take_back(tx, KIND, before.client_id)
+            letters = [one.text.claims for one in back if isinstance(one.text, Unsigned)]
+            self._hold(tx, before, [Held(said["jti"], {name: said[name] for name in FIXED}) for said in letters], now)
+        if after is None or after.status == "disabled":
+            tx.execute(delete(security_event).where(security_event.c.stream_id == before.stream_id))
+        elif after.pushed:
+            self._forward(tx, after, now)
+
+    def forward(self, tx: Tx, now: int) -> None:
+        """Send what still waits in streams that are pushed: what was held while they were paused, a thousand of each."""
+        for stream in streams.pushed(tx):
+            self._forward(tx, stream, now)
 
     def waiting(self, tx: Tx, stream: Stream, most: int, but: Collection[str] = ()) -> list[Held]:
         """Read the oldest events of a stream, leaving out those in `but`; none of one that is not enabled."""
@@ -114,6 +142,33 @@ class Signals:
         claims = {"iss": self.issuer, "aud": stream.client_id, "jti": held.jti, "iat": now // SECOND, **held.event}
         return jws.sign(keyring.signer(purpose="token", alg=stream.alg), claims, typ=event_types.TYPE)
 
+    def _hold(self, tx: Tx, stream: Stream, events: list[Held], now: int) -> None:
+        rest = {"stream_id": stream.stream_id, "raised": _seconds(now)}
+        rows = [
+            {"jti": one.jti, "box": self.ring.seal(canonical.dumps(one.event), one.jti.encode()), **rest}
+            for one in events
+        ]
+        if rows:
+            tx.execute(insert(security_event), rows)
+
+    def _push(self, tx: Tx, stream: Stream, held: Held, now: int) -> None:
+        claims = {"aud": stream.client_id, "jti": held.jti, **held.event}
+        self.outbox.enqueue(
+            tx,
+            kind=KIND,
+            client_id=stream.client_id,
+            destination=stream.wanted.endpoint or "",
+            content=Unsigned(stream.alg, claims),
+            now=now,
+            authorization=streams.header(self.ring, stream),
+        )
+
+    def _forward(self, tx: Tx, stream: Stream, now: int) -> None:
+        waiting = self.waiting(tx, stream, ROWS)
+        for one in waiting:
+            self._push(tx, stream, one, now)
+        forget(tx, stream, [one.jti for one in waiting])
+
     def _ended(self, tx: Tx, permission_id: str, reason: str, at: int, *, erase: bool = False) -> None:
         row = grant_subject.c
         gone = delete(grant_subject).where(row.permission_id == permission_id)
@@ -128,12 +183,11 @@ class Signals:
             return
         try:
             subject = self.ring.open(known.box, _of_grant(known.permission_id)).decode()
+            if not streams.leaves_out(tx, self.ring, stream, subject):
+                told = event_types.grant_ended(self.issuer, subject, known.permission_id, reason, at, erase=erase)
+                self.send(tx, stream, told, at)
         except KeysError as problem:
             telemetry.failure("signal_lost", problem, client_id=known.client_id)
-            return
-        if not streams.leaves_out(tx, self.ring, stream, subject):
-            told = event_types.grant_ended(self.issuer, subject, known.permission_id, reason, at, erase=erase)
-            self.send(tx, stream, told, at)
 
 
 def forget(tx: Tx, stream: Stream, jtis: Collection[str]) -> None:

@@ -6,7 +6,7 @@ A client has one stream. Every person it has a subject for is in it, unless it t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sqlalchemy import Row, delete, func, select, update
@@ -22,8 +22,7 @@ from keys.algorithms import Alg
 from keys.keyring import SealingRing
 
 MANAGE, READ = SCOPES = profile.SIGNALS
-POLL = "urn:ietf:rfc:8936"
-METHODS = (POLL,)
+PUSH, POLL = METHODS = ("urn:ietf:rfc:8935", "urn:ietf:rfc:8936")
 STATUSES = ("enabled", "paused", "disabled")
 VERIFY_SECONDS = 10  # between two verifications
 MOST_REMOVED = 10_000  # subjects a stream may leave out
@@ -34,10 +33,15 @@ Status = Literal["enabled", "paused", "disabled"]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a receiver says of its stream; `requested` None stands for every event there is."""
+    """What a receiver says of its stream; `requested` None stands for every event there is.
+
+    `endpoint` is where tokens are pushed to, `authorization` the header that goes with them, sealed (`seal`).
+    """
 
     requested: tuple[str, ...] | None = None
     method: str = POLL
+    endpoint: str | None = None
+    authorization: bytes | None = field(default=None, repr=False)
     description: str | None = None
 
 
@@ -52,10 +56,34 @@ class Stream:
     status: Status
     reason: str | None
 
+    @property
+    def way(self) -> tuple[object, ...]:
+        """Everything that decides how and whether an event gets to its receiver."""
+        wanted = self.wanted
+        return self.alg, self.status, wanted.method, wanted.endpoint, wanted.authorization
+
+    @property
+    def pushed(self) -> bool:
+        """Whether what is raised now is sent at once."""
+        return self.wanted.method == PUSH and self.status == "enabled"
+
     def delivers(self, issuer: str) -> list[str]:
         """Name the events it carries, in the order in which they are supported."""
         asked = self.wanted.requested
         return [event for event in event_types.supported(issuer) if asked is None or event in asked]
+
+
+def seal(ring: SealingRing, client_id: str, endpoint: str, header: str) -> bytes:
+    """Seal the header that goes with what is pushed to an endpoint; it opens for no other client and no other endpoint."""
+    return ring.seal(header.encode(), _belongs(client_id, endpoint))
+
+
+def header(ring: SealingRing, stream: Stream) -> str | None:
+    """Open the header that goes with what is pushed; raises `KeysError` when its root is gone."""
+    wanted = stream.wanted
+    if wanted.authorization is None:
+        return None
+    return ring.open(wanted.authorization, _belongs(stream.client_id, wanted.endpoint or "")).decode()
 
 
 def create(tx: Tx, client_id: str, alg: Alg, wanted: Wanted, now: int) -> Stream | None:
@@ -83,21 +111,28 @@ def find(tx: Tx, client_id: str, stream_id: str, *, change: bool = False) -> Str
 def alter(tx: Tx, stream: Stream, alg: Alg, wanted: Wanted) -> Stream:
     """Store what a receiver now wants of its stream."""
     tx.execute(update(table).where(table.c.stream_id == stream.stream_id).values(_columns(alg, wanted)))
-    return Stream(stream.stream_id, stream.client_id, alg, wanted, stream.status, stream.reason)
+    return replace(stream, alg=alg, wanted=wanted)
 
 
-def set_status(tx: Tx, stream: Stream, status: Status, reason: str | None) -> None:
-    """Store a status; a disabled stream holds nothing (SSF 1.0 §8.1.2.1)."""
+def set_status(tx: Tx, stream: Stream, status: Status, reason: str | None) -> Stream:
+    """Store a status and return the stream as it is now."""
     chosen = update(table).where(table.c.stream_id == stream.stream_id)
     tx.execute(chosen.values(status=status, reason=reason))
-    if status == "disabled":
-        tx.execute(delete(security_event).where(security_event.c.stream_id == stream.stream_id))
+    return replace(stream, status=status, reason=reason)
 
 
 def remove(tx: Tx, stream: Stream) -> None:
-    """Delete a stream with what it holds."""
-    for other in (security_event, removed_subject, table):
+    """Delete a stream and whom it leaves out."""
+    for other in (removed_subject, table):
         tx.execute(delete(other).where(other.c.stream_id == stream.stream_id))
+
+
+def pushed(tx: Tx) -> list[Stream]:
+    """Return the streams whose events are sent at once though some still wait; this transaction alone deals with them."""
+    row = table.c
+    waiting = select(security_event.c.jti).where(security_event.c.stream_id == row.stream_id).exists()
+    chosen = select(table).where(row.method == PUSH, row.status == "enabled", waiting)
+    return [_stream(one) for one in tx.execute(chosen.with_for_update(skip_locked=True))]
 
 
 def may_verify(tx: Tx, stream: Stream, now: int) -> bool:
@@ -149,11 +184,21 @@ def _codes(ring: SealingRing, stream: Stream, subject: str) -> tuple[bytes, ...]
 
 def _columns(alg: Alg, wanted: Wanted) -> Mapping[str, Any]:
     asked = None if wanted.requested is None else canonical.dumps(list(wanted.requested)).decode()
-    return {"alg": alg, "requested": asked, "method": wanted.method, "description": wanted.description}
+    return {
+        "alg": alg,
+        "requested": asked,
+        "method": wanted.method,
+        "endpoint": wanted.endpoint,
+        "authorization": wanted.authorization,
+        "description": wanted.description,
+    }
 
 
 def _stream(row: Row[Any]) -> Stream:
     asked = None if row.requested is None else tuple(canonical.loads(row.requested))
-    return Stream(
-        row.stream_id, row.client_id, row.alg, Wanted(asked, row.method, row.description), row.status, row.reason
-    )
+    wanted = Wanted(asked, row.method, row.endpoint, row.authorization, row.description)
+    return Stream(row.stream_id, row.client_id, row.alg, wanted, row.status, row.reason)
+
+
+def _belongs(client_id: str, endpoint: str) -> bytes:
+    return b"semel/push-header/v1\x00" + f"{client_id}\x00{endpoint}".encode()

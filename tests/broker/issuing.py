@@ -217,6 +217,7 @@ def _parts(database: Database, folder: Path, register: Register, clock: Any) -> 
 
     (folder / "person-keys").mkdir(mode=0o700)
     roots = RootKeyring.generate()
+    outbox = Outbox(roots.ring("outbox"))
     members: dict[str, Any] = {
         "issuer": ISSUER,
         "mode": "sandbox",
@@ -226,13 +227,13 @@ def _parts(database: Database, folder: Path, register: Register, clock: Any) -> 
         "database": database,
         "committer": Committer(database, clock=clock),
         "roots": roots,
-        "signals": Signals(ISSUER, roots.ring("signals")),
+        "signals": Signals(ISSUER, outbox, roots.ring("signals")),
         "signing": SigningKeys(Keyring((key("token"), key("credential")))),
         "vault": Vault(folder / "person-keys"),
         "registry": Registry([], KeySets(Egress())),
         "registers": Registers({"population": register}, dict.fromkeys(VALUES, "population")),
         "egress": Egress(),
-        "outbox": Outbox(RootKeyring.generate().ring("outbox")),
+        "outbox": outbox,
         "ledger_dir": folder / "ledger",
         "data_dir": folder,
         "clock": clock,

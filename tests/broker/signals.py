@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,6 +86,20 @@ def grant_ended(issuer: str) -> str:
 
 def receiver(whole: Whole, client_id: str = "norr-childcare", scope: str = "ssf.manage") -> Receiver:
     return Receiver(whole.agency(client_id), scope)
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """Every value and every name of an event."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if ":" in name:
+                yield name
+            yield from leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from leaves(inner)
+    else:
+        yield str(value)
 
 
 def everything_at_rest(whole: Whole) -> dict[str, list[tuple[Any, ...]]]:

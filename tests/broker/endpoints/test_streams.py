@@ -13,7 +13,7 @@ import pytest
 from broker.endpoints import ssf_configuration
 from broker.notices import streams
 from tests.broker import signals
-from tests.broker.signals import ADD, POLL, REMOVE, STATUS, STREAMS, VERIFICATION, VERIFY, Receiver
+from tests.broker.signals import ADD, POLL, PUSH, REMOVE, STATUS, STREAMS, VERIFICATION, VERIFY, Receiver
 from tests.broker.whole import ISSUER, Whole
 
 ENDED = signals.grant_ended(ISSUER)
@@ -259,6 +259,7 @@ BODIES: list[tuple[str, str, str, Any]] = [
     ("SSF §6.1 no method",                    "POST",  STREAMS, {"delivery": {}}),
     ("SSF §6.1 unknown method",               "POST",  STREAMS, {"delivery": {"method": "urn:x"}}),
     ("SSF §6.1 method not text",              "POST",  STREAMS, {"delivery": {"method": [POLL]}}),
+    ("SSF §6.1.1 no address",                 "POST",  STREAMS, {"delivery": {"method": PUSH}}),
     ("SSF §8.1.1.3 no stream_id",             "PATCH", STREAMS, {"description": "x"}),
     ("SSF §8.1.1.4 no stream_id",             "PUT",   STREAMS, {"description": "x"}),
     ("SSF §8.1.1.3 stream_id not text",       "PATCH", STREAMS, {"stream_id": ["x"]}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -227,23 +226,9 @@ def test_two_agencies_hear_nothing_equal(whole: Whole, agency: Receiver) -> None
         whole.clock.later(3)
         heard.append([*one.hears(), one.stream])
     constants = {ISSUER, "iss_sub", ENDED, "withdrawn", signals.POLL, "10"}
-    values = [set(leaves(told)) - constants for told in heard]
+    values = [set(signals.leaves(told)) - constants for told in heard]
     assert len(values[0]) > 5
     assert not values[0] & values[1]
-
-
-def leaves(value: Any) -> Iterator[str]:
-    """Every value and every name of an event."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if ":" in name:
-                yield name
-            yield from leaves(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from leaves(inner)
-    else:
-        yield str(value)
 
 
 def test_no_row_leads_from_a_person_to_an_agency(whole: Whole, agency: Receiver) -> None:
