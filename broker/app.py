@@ -60,8 +60,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         signing = SigningKeys.load(tx, roots.ring("signing"))
     egress = Egress(settings.egress_allow, settings.egress_ca_file)
     known = catalogue.load(settings.config_dir)
-    outbox = Outbox(roots.ring("outbox"))
-    signals = Signals(settings.issuer, outbox, roots.ring("signals"))
+    signals = Signals(settings.issuer, Outbox(roots.ring("outbox")), roots.ring("signals"))
     from_server = database.dialect == "postgresql" and now is clock
     parts = needs.Parts(
         issuer=settings.issuer,
@@ -86,7 +85,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         registers=registers.load(settings.config_dir, egress=egress, known=known),
         credentials=credential_type.load(settings.config_dir),
         egress=egress,
-        outbox=outbox,
+        outbox=signals.outbox,
         signals=signals,
         data_dir=settings.data_dir,
         ledger_dir=settings.ledger_dir,

@@ -128,14 +128,18 @@ class Signals:
         for stream in streams.pushed(tx):
             self._forward(tx, stream, now)
 
-    def waiting(self, tx: Tx, stream: Stream, most: int, but: Collection[str] = ()) -> list[Held]:
-        """Read the oldest events of a stream, leaving out those in `but`; none of one that is not enabled."""
-        if stream.status != "enabled" or most <= 0:
-            return []
+    def waiting(self, tx: Tx, stream: Stream, most: int) -> list[Held]:
+        """Read the oldest events of a stream; none of one that is not enabled, and none whose root key is gone."""
+        found: list[Held] = []
         row = security_event.c
-        chosen = select(row.jti, row.box).where(row.stream_id == stream.stream_id, row.jti.not_in(but))
-        rows = tx.execute(chosen.order_by(row.raised, row.jti).limit(most))
-        return [Held(one.jti, canonical.loads(self.ring.open(one.box, one.jti.encode()))) for one in rows]
+        if stream.status == "enabled":
+            chosen = select(row.jti, row.box).where(row.stream_id == stream.stream_id)
+            for one in tx.execute(chosen.order_by(row.raised, row.jti).limit(most)):
+                try:
+                    found.append(Held(one.jti, canonical.loads(self.ring.open(one.box, one.jti.encode()))))
+                except KeysError as problem:
+                    telemetry.failure("signal_lost", problem, client_id=stream.client_id)
+        return found
 
     def token(self, keyring: Keyring, stream: Stream, held: Held, now: int) -> str:
         """Sign an event for its stream's receiver (RFC 8417 §2.2, SSF 1.0 §4.1)."""
