@@ -15,6 +15,7 @@ from tests.clients.service import Client, Service, certified
 from tests.world import free_ports
 
 REFRESHING = {"grant_types": ["authorization_code", "refresh_token"]}
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 BASELINE: dict[str, Any] = {"profile": "baseline"}  # with the defaults of RFC 7591 §2
 BY_BODY = {"token_endpoint_auth_method": "client_secret_post"}
 BY_KEY = {"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256"}
@@ -45,6 +46,7 @@ def clients(ca: Certified) -> dict[str, Client]:
         Client("oauth4webapi-jarm", {**REFRESHING, **JARM}),
         Client("self-signed", {**MTLS, "token_endpoint_auth_method": "self_signed_tls_client_auth"}, certificate=own),
         Client("vouched-for", {**MTLS, **named}, certificate=known),
+        Client("device", {"grant_types": ["authorization_code", DEVICE]}),
         Client("caller", {**machine, "calls": [FILES]}),
         Client("files", {**machine, "serves": [FILES]}),
         Client("apache", site(), secret=SECRET),

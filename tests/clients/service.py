@@ -37,7 +37,7 @@ from tests.world import CHECKOUT, World, free_ports, neighbours
 
 CALLBACK = "https://agency.example/callback"
 USE = "norr.childcare-allowance"
-PEOPLE = 20
+PEOPLE = 60
 READY_SECONDS = 60
 #: The lines of the shipped configuration that an operator changes, and what the test writes there.
 YOURS = (

@@ -5,7 +5,8 @@ const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 
 export const read = () => JSON.parse(process.argv[2])
 export const say = (value) => process.stdout.write(JSON.stringify(value) + '\n')
-export const come_back = async () => new URL((await lines.next()).value)
+export const decided = async () => (await lines.next()).value
+export const come_back = async () => new URL(await decided())
 
 // A call that may be refused: its JSON, or the error as the library reports it.
 export async function answer(call) {
