@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK_FLAGS := --allow-unsafe --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header
 
-.PHONY: demo test check assets lock help
+.PHONY: demo test check bench assets lock help
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -18,9 +18,12 @@ test: .venv/ready ## every test, on SQLite and on PostgreSQL, browser included
 check: .venv/ready ## format, lint, types, layers, and the fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy --strict keys consent wallet broker examples
+	$(BIN)/mypy --strict keys consent wallet broker examples benchmarks
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q --ignore=tests/browser --ignore=tests/flows --ignore=tests/clients
+
+bench: .venv/ready ## measure Semel beside its peer (needs PostgreSQL and npm; under ten minutes)
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 assets: ## rebuild the style sheets and the script from assets/ (needs Node)
 	cd assets && npm ci --no-fund --no-audit && npm run build

@@ -38,7 +38,9 @@ class Result:
 
     def ratios(self) -> list[float]:
         """Semel's rate over the peer's, repetition by repetition."""
-        return [ours.rate / theirs.rate for ours, theirs in zip(self.measures["semel"], self.measures["peer"], strict=True)]
+        return [
+            ours.rate / theirs.rate for ours, theirs in zip(self.measures["semel"], self.measures["peer"], strict=True)
+        ]
 
     def latency(self, side: str, part: float) -> float:
         """The time in milliseconds within which this part of the walks was done, over all repetitions."""
@@ -110,7 +112,9 @@ def run(given: argparse.Namespace) -> list[Result]:
             print(line, flush=True)
 
     say("  ".join(f"{name}: {value}" for name, value in machine.described().items()))
-    say(f"{size.citizens:,} citizens with a permission each, {size.agencies} agencies, {size.visits} sessions; {given.workers} workers a side")
+    say(
+        f"{size.citizens:,} citizens with a permission each, {size.agencies} agencies, {size.visits} sessions; {given.workers} workers a side"
+    )
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="semel-benchmark-") as folder:
         sides = []
         for made in (semel, oidc_provider):

@@ -209,9 +209,7 @@ def _journey(side: Side, visit: Visit, keys: jwt.PyJWKSet) -> Walk:
     if claims["nonce"] != got["nonce"]:
         raise Failed("another nonce")
     path, token = side.paths.get("prefill", side.paths["userinfo"]), body["access_token"]
-    reply = yield get(
-        side.host, path, {"Authorization": f"DPoP {token}", "DPoP": agency.proof("GET", path, token)}
-    )
+    reply = yield get(side.host, path, {"Authorization": f"DPoP {token}", "DPoP": agency.proof("GET", path, token)})
     if reply.status != 200:
         raise Failed(f"data: {reply.status} {reply.body[:300]!r}")
     data = json.loads(reply.body)

@@ -45,7 +45,7 @@ PATHS = {
     "userinfo": "/userinfo",
     "prefill": "/prefill",
 }
-PASSWORD = "one password for everybody here"  # noqa: S105  # nobody signs in with it
+PASSWORD = "one password for everybody here"
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def load(settings: Settings, agencies: Sequence[Agency], size: Size) -> list[Vis
     with ProcessPoolExecutor(2) as processes:
         parts = processes.map(_enrol, *zip(*[(settings, part) for part in _parts(size.citizens)], strict=True))
         ids = [person_id for part in parts for person_id in part]
-    dice = random.Random(1)  # noqa: S311  # the same skew each time
+    dice = random.Random(1)
     pairs = [(person_id, agencies[skewed(dice, len(agencies))]) for person_id in ids]
     database, vault = Database.open(settings.database), Vault(settings.person_keys)
     try:

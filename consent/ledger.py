@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, text
+from sqlalchemy import Connection, Executable, Table, bindparam, delete, insert, select, text
 
 from consent import commitment, ledger_entry
 from consent.errors import LedgerBroken, LedgerExists, LedgerMissing, ProofInvalid, RepeatDiffers
@@ -25,6 +25,24 @@ REPEAT_SECONDS = 86_400
 _COUNT = text(
     "INSERT INTO stream (stream_id, generation, log_id, next_n) VALUES (:stream_id, :generation, :log_id, :next_n) "
     "ON CONFLICT (stream_id, generation, log_id) DO UPDATE SET next_n = excluded.next_n"
+)
+_LOCK = text("SELECT pg_advisory_xact_lock(:class, :log_id)")
+_HEAD = (
+    select(
+        ledger_batch,
+        select(ledger_leaf.c.leaf)
+        .where(ledger_leaf.c.log_id == bindparam("log"), ledger_leaf.c.seq == 0)
+        .scalar_subquery()
+        .label("genesis"),
+    )
+    .where(ledger_batch.c.log_id == bindparam("log"))
+    .order_by(ledger_batch.c.size.desc())
+    .limit(1)
+)
+_NEXT = select(stream.c.next_n).where(
+    stream.c.stream_id == bindparam("stream"),
+    stream.c.generation == bindparam("generation"),
+    stream.c.log_id == bindparam("log"),
 )
 
 
@@ -78,19 +96,12 @@ def create(tx: Connection, log_id: int, origin: str, now: int, *, vkeys: Sequenc
 def lock(tx: Connection, log_id: int = LOG_ID) -> None:
     """Take the ledger's lock until the transaction ends; on SQLite its BEGIN IMMEDIATE already has."""
     if tx.dialect.name == "postgresql":
-        tx.execute(text("SELECT pg_advisory_xact_lock(:class, :log_id)"), {"class": LOCK_CLASS, "log_id": log_id})
+        tx.execute(_LOCK, {"class": LOCK_CLASS, "log_id": log_id})
 
 
 def head(tx: Connection, log_id: int = LOG_ID) -> Head:
     """Return the newest batch. Raises `LedgerMissing` before `create`, `LedgerBroken` when it does not add up."""
-    genesis = select(ledger_leaf.c.leaf).where(ledger_leaf.c.log_id == log_id, ledger_leaf.c.seq == 0)
-    newest = (
-        select(ledger_batch, genesis.scalar_subquery().label("genesis"))
-        .where(ledger_batch.c.log_id == log_id)
-        .order_by(ledger_batch.c.size.desc())
-        .limit(1)
-    )
-    row = tx.execute(newest).one_or_none()
+    row = tx.execute(_HEAD, {"log": log_id}).one_or_none()
     if row is None or row.genesis is None:
         raise LedgerMissing("there is no ledger in this database")
     origin = ledger_entry.read_system_leaf(row.genesis).get("origin", "")
@@ -205,12 +216,8 @@ class Batch:
         self._appended.append(appended)
 
     def _next_n(self, stream_id: str, generation: int) -> int:
-        where = (
-            stream.c.stream_id == stream_id,
-            stream.c.generation == generation,
-            stream.c.log_id == self._start.log_id,
-        )
-        return self._tx.execute(select(stream.c.next_n).where(*where)).scalar_one_or_none() or 0
+        line = {"stream": stream_id, "generation": generation, "log": self._start.log_id}
+        return self._tx.execute(_NEXT, line).scalar_one_or_none() or 0
 
     def rewind(self, length: int) -> None:
         """Forget every entry after the first `length`: their change was rolled back."""
@@ -253,9 +260,13 @@ class Batch:
         self._insert(ledger_tag, tags)
         self._insert(ledger_event, rows)
         counts = [{"stream_id": s, "generation": g, "next_n": n} for (s, g), n in sorted(self._counters.items()) if n]
-        if counts:
-            self._tx.execute(_COUNT, [{**row, "log_id": self._start.log_id} for row in counts])
+        self._run(_COUNT, counts)
 
-    def _insert(self, table: Any, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self._tx.execute(insert(table), [{**row, "log_id": self._start.log_id} for row in rows])
+    def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        self._run(insert(table), rows)
+
+    def _run(self, statement: Executable, rows: list[dict[str, Any]]) -> None:
+        """Run a statement for each row, all of them of this log; one by itself is no batch to a driver."""
+        given = [{**row, "log_id": self._start.log_id} for row in rows]
+        if given:
+            self._tx.execute(statement, given if len(given) > 1 else given[0])

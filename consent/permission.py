@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from consent import ledger_entry
 from consent.errors import ImpossibleEvent
@@ -30,6 +30,17 @@ ENDS: Mapping[str, State] = {
 }
 GIVES = frozenset({"permission.given", "permission.amended"})
 USES = frozenset({"access.released", "credential.issued"})
+
+_BY_ID = select(table).where(table.c.permission_id == bindparam("permission"))
+_LIVE = (
+    select(table)
+    .where(table.c.lookup == bindparam("lookup"), table.c.kind == "ongoing", table.c.state == "live")
+    .where((table.c.valid_to.is_(None)) | (table.c.valid_to > bindparam("now")))
+    .order_by(table.c.given_seq.desc())
+    .limit(1)
+)
+_INSERT = insert(table)
+_STORE = update(table).where(table.c.permission_id == bindparam("of"))
 
 
 @dataclass(frozen=True)
@@ -231,7 +242,7 @@ def apply(tx: Connection, entry: Entered) -> None:
     before = get(tx, event.permission)
     after = step(before, event)
     if before is None:
-        tx.execute(insert(table).values(**_columns(after)))
+        tx.execute(_INSERT, _columns(after))
     elif after != before:
         _store(tx, after)
 
@@ -248,7 +259,7 @@ def _replace_earlier(tx: Connection, event: Event) -> None:
 
 def get(tx: Connection, permission_id: str) -> Permission | None:
     """Give one permission, None when there is none of this id."""
-    row = tx.execute(select(table).where(table.c.permission_id == permission_id)).mappings().first()
+    row = tx.execute(_BY_ID, {"permission": permission_id}).mappings().first()
     return None if row is None else _permission(row)
 
 
@@ -260,14 +271,7 @@ def get_many(tx: Connection, permission_ids: Iterable[str]) -> dict[str, Permiss
 
 def find_live(tx: Connection, lookup: bytes, now: int) -> Permission | None:
     """Give the ongoing permission that is live at `now` for a person, client and use; None when there is none."""
-    query = (
-        select(table)
-        .where(table.c.lookup == lookup, table.c.kind == "ongoing", table.c.state == "live")
-        .where((table.c.valid_to.is_(None)) | (table.c.valid_to > now))
-        .order_by(table.c.given_seq.desc())
-        .limit(1)
-    )
-    row = tx.execute(query).mappings().first()
+    row = tx.execute(_LIVE, {"lookup": lookup, "now": now}).mappings().first()
     return None if row is None else _permission(row)
 
 
@@ -281,4 +285,4 @@ def _columns(permission: Permission) -> dict[str, Any]:
 
 def _store(tx: Connection, permission: Permission) -> None:
     columns = _columns(permission)
-    tx.execute(update(table).where(table.c.permission_id == columns.pop("permission_id")).values(**columns))
+    tx.execute(_STORE, {"of": columns.pop("permission_id"), **columns})

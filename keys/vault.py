@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from keys import sealing
@@ -20,6 +20,9 @@ from keys.tables import ledger_key, person_root
 OPERATOR_STREAM = "operator"
 FIRST_GENERATION = 0
 PREVIEW_DAYS = 2
+
+_ROOT = select(person_root).where(person_root.c.person_id == bindparam("person"))
+_GENERATIONS = select(ledger_key).where(ledger_key.c.stream_id == bindparam("stream")).order_by(ledger_key.c.generation)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Vault:
 
     def person(self, tx: Connection, person_id: str) -> PersonKeys:
         """Return a person's keys; raises `NoSuchKey` when the root or what wraps it is gone."""
-        row = tx.execute(select(person_root).where(person_root.c.person_id == person_id)).one_or_none()
+        row = tx.execute(_ROOT, {"person": person_id}).one_or_none()
         if row is None:
             raise NoSuchKey("no such person")
         return _person_keys(sealing.decrypt(self._kek(row.kek), row.wrapped, _person_context(person_id)))
@@ -92,8 +95,7 @@ class Vault:
 
     def generations(self, tx: Connection, stream_id: str) -> tuple[LedgerKey, ...]:
         """Return every generation of a stream's ledger key, oldest first; raises `NoSuchKey` when there is none."""
-        chosen = select(ledger_key).where(ledger_key.c.stream_id == stream_id).order_by(ledger_key.c.generation)
-        rows = tx.execute(chosen).all()
+        rows = tx.execute(_GENERATIONS, {"stream": stream_id}).all()
         if not rows:
             raise NoSuchKey("no such stream")
         return tuple(

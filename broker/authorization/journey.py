@@ -12,8 +12,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, case, func, select, text, update
 
 from broker.answers import Refusal
 from broker.authorization import request as requests
@@ -28,6 +27,36 @@ from keys.vault import Vault
 
 SECOND = 1_000_000
 HANDLE = 32
+
+_ours, _now, _until = table.c.journey_id == bindparam("journey"), bindparam("now"), bindparam("until")
+_BY_ID = select(table).where(_ours)
+_BY_CODE = select(table).where(table.c.code_hash == bindparam("code"))
+_BEGIN = text(
+    "INSERT INTO journey (journey_id, session, client_id, request, state, handle_public, code_hash, code_public, language, "
+    "family, acr, expires) VALUES (:journey_id, :session, :client_id, :request, :state, :handle_public, :code_hash, "
+    ":code_public, :language, :family, :acr, :expires) ON CONFLICT (journey_id) DO NOTHING RETURNING journey_id"
+)
+_MINT = (
+    update(table)
+    .where(
+        _ours,
+        table.c.state.in_(("shared", "returned")),
+        table.c.spent.is_(None),
+        (table.c.code_expires.is_(None) & (table.c.expires > _now)) | (table.c.code_expires > _now),
+    )
+    .values(
+        state="returned",
+        code_expires=func.coalesce(table.c.code_expires, _until),
+        expires=case((table.c.expires < _until, _until), else_=table.c.expires),
+    )
+    .returning(table.c.journey_id)
+)
+_SPEND = (
+    update(table)
+    .where(_ours, table.c.spent.is_(None), table.c.code_expires > _now)
+    .values(spent=_now, session=b"")
+    .returning(table.c.journey_id)
+)
 
 
 @dataclass(frozen=True)
@@ -107,27 +136,21 @@ def begin(
     """
     secret = code(handle, journey_id)
     to = holder or Holder(opaque.digest(secret), sealing.public_of(secret.encode()))
-    make = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    opened = tx.execute(
-        make(table)
-        .values(
-            journey_id=journey_id,
-            session=binding(handle, session),
-            client_id=request.client_id,
-            request=request.to_json(),
-            state="open",
-            handle_public=sealing.public_of(handle),
-            code_hash=to.hash,
-            code_public=to.public,
-            language=language,
-            family=opaque.token(),
-            acr=session.acr,
-            expires=expires,
-        )
-        .on_conflict_do_nothing(index_elements=[table.c.journey_id])
-        .returning(table.c.journey_id)
-    )
-    return opened.first() is not None
+    row = {
+        "journey_id": journey_id,
+        "session": binding(handle, session),
+        "client_id": request.client_id,
+        "request": request.to_json(),
+        "state": "open",
+        "handle_public": sealing.public_of(handle),
+        "code_hash": to.hash,
+        "code_public": to.public,
+        "language": language,
+        "family": opaque.token(),
+        "acr": session.acr,
+        "expires": expires,
+    }
+    return tx.execute(_BEGIN, row).first() is not None
 
 
 def _from_row(row: Any) -> Journey:
@@ -137,7 +160,7 @@ def _from_row(row: Any) -> Journey:
 
 def get(tx: Tx, journey_id: str) -> Journey | None:
     """Find a journey by its public id, whoever's it is."""
-    row = tx.execute(select(table).where(table.c.journey_id == journey_id)).first()
+    row = tx.execute(_BY_ID, {"journey": journey_id}).first()
     return _from_row(row) if row is not None else None
 
 
@@ -171,22 +194,7 @@ def extend(tx: Tx, journey_id: str, expires: int) -> None:
 
 def mint(tx: Tx, journey_id: str, now: int, code_expires: int) -> bool:
     """Make the code valid until `code_expires`, or find it still valid; false when it was spent or its time is over."""
-    done = tx.execute(
-        update(table)
-        .where(
-            table.c.journey_id == journey_id,
-            table.c.state.in_(("shared", "returned")),
-            table.c.spent.is_(None),
-            (table.c.code_expires.is_(None) & (table.c.expires > now)) | (table.c.code_expires > now),
-        )
-        .values(
-            state="returned",
-            code_expires=func.coalesce(table.c.code_expires, code_expires),
-            expires=case((table.c.expires < code_expires, code_expires), else_=table.c.expires),
-        )
-        .returning(table.c.journey_id)
-    )
-    return done.first() is not None
+    return tx.execute(_MINT, {"journey": journey_id, "now": now, "until": code_expires}).first() is not None
 
 
 def redeemable(tx: Tx, vault: Vault, secret: str, now: int) -> Redeemable | Spent | None:
@@ -194,13 +202,13 @@ def redeemable(tx: Tx, vault: Vault, secret: str, now: int) -> Redeemable | Spen
 
     Nothing is spent by looking: the caller checks client, redirect URI, PKCE and key first.
     """
-    query = select(table).where(table.c.code_hash == opaque.digest(secret))
-    row = tx.execute(query).first()
+    asked = {"code": opaque.digest(secret)}
+    row = tx.execute(_BY_CODE, asked).first()
     if row is None or row.code_expires is None:
         return None
     held = preview.open_(tx, vault, secret.encode(), now) if row.spent is None else None
     if held is None:
-        row = tx.execute(query).first()  # whatever was spent between the two looks no longer opens
+        row = tx.execute(_BY_CODE, asked).first()  # whatever was spent between the two looks no longer opens
         return Spent(client_id=row.client_id, family=row.family) if row is not None and row.spent is not None else None
     if row.code_expires <= now or row.permission_id is None:
         return None
@@ -213,17 +221,7 @@ def spend(tx: Tx, vault: Vault, taken: Redeemable, *, access_token: str, now: in
     `expires` (microseconds) is the access token's end. A `Refusal` when another request was quicker: the family ends,
     as for any second use (RFC 6749 §4.1.2).
     """
-    done = tx.execute(
-        update(table)
-        .where(
-            table.c.journey_id == taken.journey.journey_id,
-            table.c.spent.is_(None),
-            table.c.code_expires > now,
-        )
-        .values(spent=now, session=b"")
-        .returning(table.c.journey_id)
-    )
-    spent = done.first() is not None
+    spent = tx.execute(_SPEND, {"journey": taken.journey.journey_id, "now": now}).first() is not None
     if not spent and taken.journey.request.waits:  # two questions at once are no theft (RFC 8628 §3.5)
         return Refusal("invalid_grant", "what was decided was handed over before")
     if not spent:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import and_, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.answers import Refusal
@@ -13,6 +13,24 @@ from keys import base64url, opaque
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 LIFETIME = 60  # seconds until it must have been opened
+
+_row = pushed_request.c
+_STORE = insert(pushed_request)
+_CLAIM = (
+    update(pushed_request)
+    .where(
+        _row.id_hash == bindparam("of"),
+        _row.client_id == bindparam("whose"),
+        _row.closed == 0,
+        or_(and_(_row.browser.is_(None), _row.expires > bindparam("now")), _row.browser == bindparam("who")),
+    )
+    .values(browser=bindparam("who"))
+    .returning(_row.tx, _row.request, _row.pushed)
+)
+_FIND = select(_row.tx, _row.request, _row.pushed).where(
+    _row.tx == bindparam("name"), _row.browser == bindparam("who"), _row.closed == 0
+)
+_CLOSE = update(pushed_request).where(_row.tx == bindparam("name")).values(closed=1)
 
 
 @dataclass(frozen=True)
@@ -44,17 +62,16 @@ def new_uri() -> str:
 
 def store(tx: Tx, request: AuthorizationRequest, request_uri: str, now: int, *, lifetime: int = LIFETIME) -> None:
     """Store a checked request under its `request_uri` for `lifetime` seconds; only the hash of the URI is kept."""
-    tx.execute(
-        insert(pushed_request).values(
-            id_hash=opaque.digest(request_uri),
-            tx=public_id(request_uri),
-            client_id=request.client_id,
-            request=request.to_json(),
-            pushed=now,
-            expires=now + lifetime * 1_000_000,
-            closed=0,
-        )
-    )
+    row = {
+        "id_hash": opaque.digest(request_uri),
+        "tx": public_id(request_uri),
+        "client_id": request.client_id,
+        "request": request.to_json(),
+        "pushed": now,
+        "expires": now + lifetime * 1_000_000,
+        "closed": 0,
+    }
+    tx.execute(_STORE, row)
 
 
 def adopt(tx: Tx, request: AuthorizationRequest, name: str, browser_hash: bytes, *, pushed: int, expires: int) -> None:
@@ -85,17 +102,9 @@ def claim(tx: Tx, request_uri: str, client_id: str, browser_hash: bytes, now: in
     The first opening must come in time and claims it; the same browser may open it again until it is closed. Any other
     browser or client, a late first opening, and an unknown URI are refused alike.
     """
-    row, browser = pushed_request.c, _bound(browser_hash, public_id(request_uri))
+    browser = _bound(browser_hash, public_id(request_uri))
     claimed = tx.execute(
-        update(pushed_request)
-        .where(
-            row.id_hash == opaque.digest(request_uri),
-            row.client_id == client_id,
-            row.closed == 0,
-            or_(and_(row.browser.is_(None), row.expires > now), row.browser == browser),
-        )
-        .values(browser=browser)
-        .returning(row.tx, row.request, row.pushed)
+        _CLAIM, {"of": opaque.digest(request_uri), "whose": client_id, "now": now, "who": browser}
     ).one_or_none()
     if claimed is None:
         return Refusal("invalid_request_uri", "the request is unknown, used or too old")
@@ -104,12 +113,10 @@ def claim(tx: Tx, request_uri: str, client_id: str, browser_hash: bytes, now: in
 
 def find(tx: Tx, name: str, browser_hash: bytes) -> PushedRequest | None:
     """Return the open request behind `/i/{tx}/…` when this browser claimed it."""
-    row = pushed_request.c
-    mine = row.tx == name, row.browser == _bound(browser_hash, name), row.closed == 0
-    found = tx.execute(select(row.tx, row.request, row.pushed).where(*mine)).one_or_none()
+    found = tx.execute(_FIND, {"name": name, "who": _bound(browser_hash, name)}).one_or_none()
     return None if found is None else PushedRequest(found.tx, from_json(found.request), found.pushed)
 
 
 def close(tx: Tx, name: str) -> None:
     """End a request: a code was issued or the journey ended; it cannot be opened again."""
-    tx.execute(update(pushed_request).where(pushed_request.c.tx == name).values(closed=1))
+    tx.execute(_CLOSE, {"name": name})

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from broker.database import Tx
 from broker.evidence.source import Found
@@ -20,6 +20,18 @@ from consent import release
 from keys import canonical, sealing
 from keys import errors as keys_errors
 from keys.vault import Vault
+
+_HOLD, _FOR = insert(sealed_row), insert(sealed_for)
+_OPEN = (
+    select(sealed_row, sealed_for.c.box)
+    .join_from(sealed_for, sealed_row, sealed_for.c.row_id == sealed_row.c.row_id)
+    .where(sealed_for.c.public == bindparam("public"), sealed_row.c.expires > bindparam("now"))
+)
+_of_row = sealed_row.c.row_id == bindparam("of")
+_EXTEND = update(sealed_row).where(_of_row).values(expires=bindparam("until"))
+_RELEASED = update(sealed_row).where(_of_row).values(released=1)
+_DROP_BOXES, _DROP = delete(sealed_for).where(sealed_for.c.row_id == bindparam("of")), delete(sealed_row).where(_of_row)
+_DROP_HOLDERS = delete(sealed_for).where(sealed_for.c.public.in_(bindparam("publics", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -62,36 +74,29 @@ def hold(
     """
     day = datetime.fromtimestamp(now / 1_000_000, UTC).date()
     row_key = sealing.new_key()
-    tx.execute(
-        insert(sealed_row).values(
-            row_id=row_id,
-            person=sealing.encrypt(
-                row_key, canonical.dumps([person_id, auth_time, session.hex(), claims]), row_id.encode()
-            ),
-            found=release.pack(found, row_key),
-            day=day.isoformat(),
-            expires=expires,
-            released=0,
-            family=family,
-        )
-    )
+    row = {
+        "row_id": row_id,
+        "person": sealing.encrypt(row_key, canonical.dumps([person_id, auth_time, session.hex(), claims]), row_id.encode()),
+        "found": release.pack(found, row_key),
+        "day": day.isoformat(),
+        "expires": expires,
+        "released": 0,
+        "family": family,
+    }
+    tx.execute(_HOLD, row)
     for public in publics:
         _box(tx, row_id, public, row_key, vault.preview_key(day))
 
 
 def _box(tx: Tx, row_id: str, public: bytes, row_key: bytes, mix: bytes) -> None:
     box = sealing.seal_to(public, mix, row_key)
-    tx.execute(insert(sealed_for).values(row_id=row_id, public=public, box=box))
+    tx.execute(_FOR, {"row_id": row_id, "public": public, "box": box})
 
 
 def open_(tx: Tx, vault: Vault, handle: bytes, now: int) -> Held | None:
     """Open the row this handle (at least 32 bytes) holds; None when there is none, or its time or its day is over."""
     public = sealing.public_of(handle)
-    row = tx.execute(
-        select(sealed_row, sealed_for.c.box)
-        .join_from(sealed_for, sealed_row, sealed_for.c.row_id == sealed_row.c.row_id)
-        .where(sealed_for.c.public == public, sealed_row.c.expires > now)
-    ).first()
+    row = tx.execute(_OPEN, {"public": public, "now": now}).first()
     if row is None:
         return None
     day = date.fromisoformat(row.day)
@@ -132,17 +137,17 @@ def renew(tx: Tx, held: Held, found: Mapping[str, Found], *, expires: int) -> No
 
 def extend(tx: Tx, row_id: str, expires: int) -> None:
     """Move the end of a row's life to `expires` (microseconds)."""
-    tx.execute(update(sealed_row).where(sealed_row.c.row_id == row_id).values(expires=expires))
+    tx.execute(_EXTEND, {"of": row_id, "until": expires})
 
 
 def mark_released(tx: Tx, row_id: str) -> None:
     """Remember that the row's values were handed over once."""
-    tx.execute(update(sealed_row).where(sealed_row.c.row_id == row_id).values(released=1))
+    tx.execute(_RELEASED, {"of": row_id})
 
 
 def drop_holders(tx: Tx, *publics: bytes) -> None:
     """Take the boxes of these holders away: a spent handle opens nothing more."""
-    tx.execute(delete(sealed_for).where(sealed_for.c.public.in_(publics)))
+    tx.execute(_DROP_HOLDERS, {"publics": publics})
 
 
 def drop_all(tx: Tx, row_ids: Select[tuple[str]], families: Select[tuple[str]]) -> None:
@@ -154,5 +159,5 @@ def drop_all(tx: Tx, row_ids: Select[tuple[str]], families: Select[tuple[str]]) 
 
 def drop(tx: Tx, row_id: str) -> None:
     """Delete a row with all its boxes."""
-    tx.execute(delete(sealed_for).where(sealed_for.c.row_id == row_id))
-    tx.execute(delete(sealed_row).where(sealed_row.c.row_id == row_id))
+    tx.execute(_DROP_BOXES, {"of": row_id})
+    tx.execute(_DROP, {"of": row_id})

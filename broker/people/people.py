@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from broker.database import Tx
@@ -21,6 +21,9 @@ from keys.keyring import RootKeyring
 from keys.vault import PersonKeys, Vault, person_stream
 
 Proofing = Literal["low", "substantial", "high"]
+
+_BY_ID = select(table).where(table.c.person_id == bindparam("person"))
+_PROFILE = select(table.c.profile_sealed).where(table.c.person_id == bindparam("person"))
 
 
 class UsernameTaken(Exception):
@@ -111,7 +114,7 @@ def by_username(tx: Tx, roots: RootKeyring, username: str) -> Person | None:
 
 def by_id(tx: Tx, person_id: str) -> Person | None:
     """Find a person by id."""
-    row = tx.execute(select(table).where(table.c.person_id == person_id)).first()
+    row = tx.execute(_BY_ID, {"person": person_id}).first()
     return None if row is None else _person(row)
 
 
@@ -129,7 +132,7 @@ def renew_password(tx: Tx, person_id: str, password_hash: str) -> None:
 def profile(tx: Tx, vault: Vault, person_id: str) -> Profile:
     """Open a person's profile; raises `keys.errors.NoSuchKey` for nobody and for an erased person."""
     keys = vault.person(tx, person_id)
-    box = tx.execute(select(table.c.profile_sealed).where(table.c.person_id == person_id)).scalar_one()
+    box = tx.execute(_PROFILE, {"person": person_id}).scalar_one()
     return Profile(**canonical.loads(sealing.decrypt(keys.data, box, _profile_context(person_id))))
 
 

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from broker.database import Tx
 from broker.tables import person, session
@@ -18,6 +18,18 @@ from keys import opaque
 State = Literal["password", "full"]
 SECOND = 1_000_000  # microseconds
 HALF = 600  # seconds for the one-time code
+
+_FIND = (
+    select(session)
+    .join(person, person.c.person_id == session.c.person_id)
+    .where(
+        session.c.id_hash == bindparam("cookie"),
+        session.c.closed == 0,
+        session.c.idle_until > bindparam("now"),
+        session.c.expires > bindparam("now"),
+        person.c.disabled == 0,
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -86,17 +98,7 @@ def complete(
 
 def find(tx: Tx, cookie: str, now: int) -> Session | None:
     """Return the live session of a cookie; None for an unknown, ended, idle or expired one, or a disabled person."""
-    table = session.c
-    chosen = select(session).join(person, person.c.person_id == table.person_id)
-    row = tx.execute(
-        chosen.where(
-            table.id_hash == opaque.digest(cookie),
-            table.closed == 0,
-            table.idle_until > now,
-            table.expires > now,
-            person.c.disabled == 0,
-        )
-    ).first()
+    row = tx.execute(_FIND, {"cookie": opaque.digest(cookie), "now": now}).first()
     return None if row is None else _session(row)
 
 

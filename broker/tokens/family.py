@@ -8,14 +8,13 @@ from broker.tables import refresh_token, token_family
 SECOND = 1_000_000
 MARGIN = 3600 * SECOND  # how long a family is remembered beyond its last token
 
+_START = insert(token_family)
+
 
 def start(tx: Tx, family: str, *, permission_id: str, client_id: str, now: int, expires: int) -> None:
     """Begin a family under a permission; `expires` (microseconds) is its last token's end."""
-    tx.execute(
-        insert(token_family).values(
-            family=family, permission_id=permission_id, client_id=client_id, created=now, expires=expires + MARGIN
-        )
-    )
+    row = {"family": family, "permission_id": permission_id, "client_id": client_id}
+    tx.execute(_START, {**row, "created": now, "expires": expires + MARGIN})
 
 
 def extend(tx: Tx, family: str, expires: int) -> None:

@@ -1,6 +1,6 @@
 """Access tokens that were revoked one by one (RFC 7009 §2.1): the hash of the `jti`, kept until the token would have ended."""
 
-from sqlalchemy import Exists, select
+from sqlalchemy import Exists, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.database import Tx
@@ -14,6 +14,11 @@ def revoke(tx: Tx, jti: str, expires: int) -> None:
     tx.execute(make(table).values(hash=opaque.digest(jti), expires=expires).on_conflict_do_nothing())
 
 
-def is_revoked(jti: str) -> Exists:
-    """Return the clause that is true for a revoked token, to be read together with its family."""
-    return select(table.c.hash).where(table.c.hash == opaque.digest(jti)).exists()
+def is_revoked() -> Exists:
+    """Return the clause that is true for a revoked token, to be read together with its family; `named` gives its parameter."""
+    return select(table.c.hash).where(table.c.hash == bindparam("jti_hash")).exists()
+
+
+def named(jti: str) -> dict[str, bytes]:
+    """Return the parameter of `is_revoked` for the token with this id."""
+    return {"jti_hash": opaque.digest(jti)}

@@ -5,7 +5,7 @@ No row is written for an access token; these say whether it still counts:
 (3) the client, still active · (4) the person, where they are known, not disabled.
 """
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from broker.answers import Refusal
 from broker.clients.registry import Registry
@@ -21,6 +21,11 @@ from consent.permission import Permission
 
 ENDED = Refusal("invalid_token", "the person ended this permission", status=401)
 DEAD = Refusal("invalid_token", "the access token is not valid or has expired", status=401)
+
+_FAMILY = select(token_family.c.permission_id, token_family.c.ended, revoked.is_revoked().label("revoked")).where(
+    token_family.c.family == bindparam("of")
+)
+_REVOKED = select(revoked.is_revoked())
 
 
 def read(
@@ -51,20 +56,18 @@ def require(tx: Tx, token: AccessToken, *, registry: Registry, now: int, person_
 
 def lives(tx: Tx, family: str, jti: str) -> bool:
     """Whether a token of this family, with this id, still counts; one statement."""
-    asked = select(token_family.c.ended, revoked.is_revoked(jti).label("revoked"))
-    row = tx.execute(asked.where(token_family.c.family == family)).first()
+    row = tx.execute(_FAMILY, {"of": family, **revoked.named(jti)}).first()
     return row is not None and row.ended is None and not row.revoked
 
 
 def is_revoked(tx: Tx, jti: str) -> bool:
     """Whether this one token was revoked."""
-    return bool(tx.execute(select(revoked.is_revoked(jti))).scalar_one())
+    return bool(tx.execute(_REVOKED, revoked.named(jti)).scalar_one())
 
 
 def granted(tx: Tx, behind: Reference, client_id: str, jti: str, *, now: int) -> bool:
     """Whether a token for another server still counts: its family, its permission, its person, itself."""
-    asked = select(token_family.c.permission_id, token_family.c.ended, revoked.is_revoked(jti).label("revoked"))
-    row = tx.execute(asked.where(token_family.c.family == behind.family)).first()
+    row = tx.execute(_FAMILY, {"of": behind.family, **revoked.named(jti)}).first()
     if row is None or row.ended is not None or row.revoked:
         return False
     given = permission.get(tx, row.permission_id)

@@ -36,12 +36,12 @@ def _modules(*folders: str) -> list[Module]:
 
 
 PRODUCT = _modules(*PACKAGES)
-CODE = [*PRODUCT, *_modules("examples")]
+CODE = [*PRODUCT, *_modules("examples", "benchmarks")]
 EVERYTHING = [*CODE, *_modules("tests")]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`module` is each module of the product, `code` the examples too, `any_module` the tests too."""
+    """`module` is each module of the product, `code` the examples and benchmarks too, `any_module` the tests too."""
     for argument, modules in (("module", PRODUCT), ("code", CODE), ("any_module", EVERYTHING)):
         if argument in metafunc.fixturenames:
             metafunc.parametrize(argument, modules, ids=[m.name for m in modules])

@@ -10,7 +10,7 @@ TOP = {
     ".ci", ".gitignore", "Makefile", "pyproject.toml", "requirements.lock", "README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE",
 }  # fmt: skip
 PATH = re.compile(
-    r"`((?:broker|consent|wallet|keys|openid-config|tests|docs|examples|assets|deploy|\.ci)/[\w./*-]*[\w*])/?`"
+    r"`((?:broker|consent|wallet|keys|openid-config|tests|docs|examples|assets|benchmarks|deploy|\.ci)/[\w./*-]*[\w*])/?`"
 )
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 STATUS = {"done", "partial", "not", "chosen"}

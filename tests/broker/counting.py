@@ -112,7 +112,9 @@ def metered(whole: Whole) -> Iterator[Meter]:
             meter.costs.append(cost)
 
     database = whole.parts.database
-    engines = {database._reader, database._writer, database._committer}
+    engines = {database._writer, database._committer}
+    if database.dialect == "sqlite":  # elsewhere what reads has the connection of what writes
+        engines.add(database._reader)
     for engine in engines:
         counter.listen(engine, event.listen)
     whole.front = asgi

@@ -11,7 +11,7 @@ from keys import opaque
 
 def marked(database: Database, jti: str) -> bool:
     with database.read() as tx:
-        return bool(tx.execute(select(revoked.is_revoked(jti))).scalar_one())
+        return bool(tx.execute(select(revoked.is_revoked()), revoked.named(jti)).scalar_one())
 
 
 def test_marked_and_nobody_else(database: Database, now: int) -> None:
