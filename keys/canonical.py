@@ -9,6 +9,7 @@ import rfc8785
 from keys.errors import Malformed
 
 EXACT = 2**53 - 1  # the largest integer every reader sees alike
+_PLAIN = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True)
 
 
 def dumps(value: Any) -> bytes:
@@ -18,9 +19,21 @@ def dumps(value: Any) -> bytes:
     keys that are not text, values of other types.
     """
     try:
-        return rfc8785.dumps(value)
+        return _PLAIN.encode(value).encode() if _is_plain(value) else rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
         raise Malformed("not representable as canonical JSON") from error
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether the standard library writes a value as RFC 8785 does, ten times as fast: no floats, and names in ASCII."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is int:
+        return bool(-EXACT <= value <= EXACT)
+    if kind is dict:
+        return all(type(name) is str and name.isascii() and _is_plain(one) for name, one in value.items())
+    return kind in {list, tuple} and all(map(_is_plain, value))
 
 
 def loads(data: bytes | str) -> Any:
@@ -32,9 +45,7 @@ def loads(data: bytes | str) -> Any:
     """
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_number
-        )
+        value = _STRICT.decode(text)
         if not isinstance(data, bytes) or "\\u" in text:  # only then can half a surrogate pair have come in
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
@@ -64,3 +75,8 @@ def _number(digits: str) -> int | float:
     exact = len(digits) <= 16 or (len(digits) == 17 and digits.startswith("-"))
     number = int(digits) if exact else 0
     return number if exact and abs(number) <= EXACT else _finite(digits)
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_number
+)

@@ -81,7 +81,7 @@ def public(key: object) -> Mapping[str, Any]:
 
 def thumbprint(key: Mapping[str, Any]) -> str:
     """Return the base64url SHA-256 thumbprint of a key's required members (RFC 7638 §3); raises `InvalidKey`."""
-    return base64url.encode(hashlib.sha256(_required(key)).digest())
+    return _thumbprint(_required(key))
 
 
 def parse_set(document: bytes | str | Mapping[str, Any]) -> KeySet:
@@ -121,6 +121,11 @@ def _certified(listed: list[Any]) -> Iterable[str]:
 def imported(key: Mapping[str, Any]) -> jose.Key:
     """Return the key ready to verify; importing costs as much as a signature, so the last thousand are remembered."""
     return _import(_required(key))
+
+
+@lru_cache(maxsize=1024)
+def _thumbprint(required: bytes) -> str:
+    return base64url.encode(hashlib.sha256(required).digest())
 
 
 @lru_cache(maxsize=1024)

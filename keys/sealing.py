@@ -1,6 +1,7 @@
 """Sealing: to a key both sides hold (AES-256-GCM), and to a holder who is not present (X25519, HKDF; RFC 7748, RFC 5869)."""
 
 import secrets
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -38,12 +39,35 @@ def decrypt(key: bytes, box: bytes, aad: bytes = b"") -> bytes:
         raise SealBroken("the box does not open") from error
 
 
-def public_of(handle: bytes) -> bytes:
-    """Return the X25519 public key (32 bytes) that belongs to a handle of at least 32 bytes.
+@dataclass(frozen=True)
+class Holder:
+    """Whoever keeps a handle: `public` (32 bytes) is stored when the handle is made, `open` opens what is sealed to it."""
 
-    The public key is stored when the handle is made; whoever keeps the handle can open what is sealed to it.
-    """
-    return _private_of(handle).public_key().public_bytes_raw()
+    public: bytes
+    _private: X25519PrivateKey = field(repr=False)
+
+    @classmethod
+    def of(cls, handle: bytes) -> "Holder":
+        """Return the holder of a handle of at least 32 bytes."""
+        if len(handle) < KEY:
+            raise InvalidKey("a handle is at least 32 bytes")
+        private = X25519PrivateKey.from_private_bytes(derive(handle, "semel/holder/v1"))
+        return cls(private.public_key().public_bytes_raw(), private)
+
+    def open(self, mix: bytes, box: bytes) -> bytes:
+        """Return the secret sealed to this holder; raises `SealBroken` when handle, mix or box do not fit."""
+        if len(box) <= KEY + NONCE:
+            raise SealBroken("the box does not open")
+        try:
+            key = _shared_key(self._private, box[:KEY], mix, box[:KEY] + self.public)
+        except InvalidKey as error:
+            raise SealBroken("the box does not open") from error
+        return decrypt(key, box[KEY:])
+
+
+def public_of(handle: bytes) -> bytes:
+    """Return the X25519 public key (32 bytes) that belongs to a handle of at least 32 bytes."""
+    return Holder.of(handle).public
 
 
 def seal_to(public: bytes, mix: bytes, secret: bytes) -> bytes:
@@ -58,22 +82,8 @@ def seal_to(public: bytes, mix: bytes, secret: bytes) -> bytes:
 
 
 def open_with(handle: bytes, mix: bytes, box: bytes) -> bytes:
-    """Return the secret sealed to a handle's public key; raises `SealBroken` when handle, mix or box do not fit."""
-    if len(box) <= KEY + NONCE:
-        raise SealBroken("the box does not open")
-    private, head = _private_of(handle), box[:KEY]
-    public = private.public_key().public_bytes_raw()
-    try:
-        key = _shared_key(private, head, mix, head + public)
-    except InvalidKey as error:
-        raise SealBroken("the box does not open") from error
-    return decrypt(key, box[KEY:])
-
-
-def _private_of(handle: bytes) -> X25519PrivateKey:
-    if len(handle) < KEY:
-        raise InvalidKey("a handle is at least 32 bytes")
-    return X25519PrivateKey.from_private_bytes(derive(handle, "semel/holder/v1"))
+    """Return the secret sealed to a handle's public key; raises as `Holder.open`."""
+    return Holder.of(handle).open(mix, box)
 
 
 def _shared_key(private: X25519PrivateKey, public: bytes, mix: bytes, context: bytes) -> bytes:

@@ -12,7 +12,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, select, text, update
+from sqlalchemy import BindParameter, bindparam, case, func, select, text, update
 
 from broker.answers import Refusal
 from broker.authorization import request as requests
@@ -21,16 +21,25 @@ from broker.database import Tx
 from broker.evidence import preview
 from broker.sign_in.session import Session
 from broker.tables import journey as table
+from broker.tables import sealed_for, sealed_row
 from broker.tokens import family as families
 from keys import opaque, sealing
+from keys.sealing import Holder
 from keys.vault import Vault
 
 SECOND = 1_000_000
 HANDLE = 32
 
-_ours, _now, _until = table.c.journey_id == bindparam("journey"), bindparam("now"), bindparam("until")
+_ours = table.c.journey_id == bindparam("journey")
+_now: BindParameter[int] = bindparam("now")
+_until: BindParameter[int] = bindparam("until")
 _BY_ID = select(table).where(_ours)
-_BY_CODE = select(table).where(table.c.code_hash == bindparam("code"))
+_BY_CODE = (  # with what is sealed to the code, if anything still is
+    select(table, *preview.COLUMNS)
+    .outerjoin(sealed_for, sealed_for.c.public == table.c.code_public)
+    .outerjoin(sealed_row, (sealed_row.c.row_id == sealed_for.c.row_id) & (sealed_row.c.expires > _now))
+    .where(table.c.code_hash == bindparam("code"))
+)
 _BEGIN = text(
     "INSERT INTO journey (journey_id, session, client_id, request, state, handle_public, code_hash, code_public, language, "
     "family, acr, expires) VALUES (:journey_id, :session, :client_id, :request, :state, :handle_public, :code_hash, "
@@ -202,15 +211,15 @@ def redeemable(tx: Tx, vault: Vault, secret: str, now: int) -> Redeemable | Spen
 
     Nothing is spent by looking: the caller checks client, redirect URI, PKCE and key first.
     """
-    asked = {"code": opaque.digest(secret)}
-    row = tx.execute(_BY_CODE, asked).first()
+    row = tx.execute(_BY_CODE, {"code": opaque.digest(secret), "now": now}).first()
     if row is None or row.code_expires is None:
         return None
-    held = preview.open_(tx, vault, secret.encode(), now) if row.spent is None else None
+    if row.spent is not None:
+        return Spent(client_id=row.client_id, family=row.family)
+    if row.row_id is None or row.code_expires <= now or row.permission_id is None:
+        return None
+    held = preview.opened(vault, Holder.of(secret.encode()), row)
     if held is None:
-        row = tx.execute(_BY_CODE, asked).first()  # whatever was spent between the two looks no longer opens
-        return Spent(client_id=row.client_id, family=row.family) if row is not None and row.spent is not None else None
-    if row.code_expires <= now or row.permission_id is None:
         return None
     return Redeemable(_from_row(row), held, held.person_id, row.permission_id, row.family)
 

@@ -1,7 +1,9 @@
 """A client's public keys: inline, or behind its `jwks_uri` and kept for a while (RFC 7591 §2, OpenID Connect Core §10.1.1)."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from broker.clients.metadata import ClientMetadata
 from broker.egress import Egress, EgressRefused
@@ -14,6 +16,7 @@ KEPT = 300 * SECOND  # how long a fetched set serves without asking again
 TRUSTED = 3600 * SECOND  # how long it still serves while its address does not answer
 PAUSE = 15 * SECOND  # at most one fetch for a client in this time, whoever asks with whatever `kid`
 MAX_BYTES = 128 * 1024
+REMEMBERED = 10_000  # registered sets kept parsed in a process
 TIMEOUT = 5.0  # seconds
 MEDIA_TYPES = ("application/jwk-set+json", "application/json")
 
@@ -38,6 +41,7 @@ class KeySets:
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
         self._fetched: dict[_Whose, _Fetched] = {}
+        self._inline: dict[str, tuple[ClientMetadata, KeySet]] = {}
         self._asking: dict[_Whose, asyncio.Lock] = {}
 
     async def of(self, client: ClientMetadata, kid: str | None, now: int, *, certificate: str | None = None) -> KeySet:
@@ -46,13 +50,22 @@ class KeySets:
         A rotation is thus seen at once, and a stranger's `kid`s cause one fetch in `PAUSE`, not more. Raises `NoKeys`.
         """
         if client.jwks is not None:
-            return jwk.parse_set(client.jwks)
+            return self._registered(client, client.jwks)
         whose = client.client_id, client.jwks_uri or ""  # a client that moves its keys starts anew
         async with self._asking.setdefault(whose, asyncio.Lock()):
             known = self._fetched.get(whose)
             if known is not None and not _worth_asking(known, kid, certificate, now):
                 return known.keys
             return await self._ask(whose, known, now)
+
+    def _registered(self, client: ClientMetadata, jwks: Mapping[str, Any]) -> KeySet:
+        """The keys in a client's registration, parsed once for this very object, which never changes."""
+        known = self._inline.get(client.client_id)
+        if known is None or known[0] is not client:
+            if len(self._inline) >= REMEMBERED:
+                self._inline.clear()
+            known = self._inline[client.client_id] = client, jwk.parse_set(jwks)
+        return known[1]
 
     async def _ask(self, whose: _Whose, known: _Fetched | None, now: int) -> KeySet:
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, insert, select, update
 
@@ -19,11 +20,21 @@ from broker.tables import sealed_for, sealed_row
 from consent import release
 from keys import canonical, sealing
 from keys import errors as keys_errors
+from keys.sealing import Holder
 from keys.vault import Vault
 
 _HOLD, _FOR = insert(sealed_row), insert(sealed_for)
+#: What `opened` needs of a row and of the box for one of its holders.
+COLUMNS = (
+    sealed_row.c.row_id,
+    sealed_row.c.person,
+    sealed_row.c.found,
+    sealed_row.c.day,
+    sealed_row.c.released,
+    sealed_for.c.box,
+)
 _OPEN = (
-    select(sealed_row, sealed_for.c.box)
+    select(*COLUMNS)
     .join_from(sealed_for, sealed_row, sealed_for.c.row_id == sealed_row.c.row_id)
     .where(sealed_for.c.public == bindparam("public"), sealed_row.c.expires > bindparam("now"))
 )
@@ -95,13 +106,16 @@ def _box(tx: Tx, row_id: str, public: bytes, row_key: bytes, mix: bytes) -> None
 
 def open_(tx: Tx, vault: Vault, handle: bytes, now: int) -> Held | None:
     """Open the row this handle (at least 32 bytes) holds; None when there is none, or its time or its day is over."""
-    public = sealing.public_of(handle)
-    row = tx.execute(_OPEN, {"public": public, "now": now}).first()
-    if row is None:
-        return None
+    holder = Holder.of(handle)
+    row = tx.execute(_OPEN, {"public": holder.public, "now": now}).first()
+    return None if row is None else opened(vault, holder, row)
+
+
+def opened(vault: Vault, holder: Holder, row: Any) -> Held | None:
+    """Open a row (`COLUMNS`, of which the holder's box) that a statement of the caller's found; None when its day is over."""
     day = date.fromisoformat(row.day)
     try:
-        row_key = sealing.open_with(handle, vault.preview_key(day), row.box)
+        row_key = holder.open(vault.preview_key(day), row.box)
     except keys_errors.KeysError:
         return None
     opened = canonical.loads(sealing.decrypt(row_key, row.person, row.row_id.encode()))

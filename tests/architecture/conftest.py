@@ -32,7 +32,8 @@ class Module:
 
 
 def _modules(*folders: str) -> list[Module]:
-    return [Module(path) for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    found = (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
+    return [Module(path) for path in found if "node_modules" not in path.parts]
 
 
 PRODUCT = _modules(*PACKAGES)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 TOP = {
-    "broker", "consent", "wallet", "keys", "openid-config", "tests", "docs", "examples", "assets", "deploy",
+    "broker", "consent", "wallet", "keys", "openid-config", "tests", "docs", "examples", "assets", "benchmarks", "deploy",
     ".ci", ".gitignore", "Makefile", "pyproject.toml", "requirements.lock", "README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE",
 }  # fmt: skip
 PATH = re.compile(

@@ -29,7 +29,7 @@ STORY = [
     ("share",                   "POST /i/{tx}/consent",                                 27,       1, True),
     ("receipt",                 "GET /i/{tx}/done",                                      7,       0, False),
     ("done",                    "POST /i/{tx}/done",                                     4,       1, False),
-    ("token",                   "POST /token",                                          11,       1, False),
+    ("token",                   "POST /token",                                          10,       1, False),
     ("prefill, first",          "GET /prefill",                                         18,       1, True),
     ("prefill, again",          "GET /prefill",                                         19,       1, True),
     ("userinfo",                "GET /userinfo",                                         5,       1, False),

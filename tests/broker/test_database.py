@@ -211,6 +211,26 @@ def test_a_database_that_sets_itself_unsafe_is_refused_at_the_first_connection(
     again.close()
 
 
+@of_postgresql
+@pytest.mark.parametrize("how", ["read", "write"])
+def test_a_connection_that_the_server_closed_is_replaced(things: Database, how: str) -> None:
+    with things.write() as tx:
+        pid = tx.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    with things.committing() as tx:
+        assert tx.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid}).scalar_one()
+    with getattr(things, how)() as tx:
+        assert tx.execute(text("SELECT pg_backend_pid()")).scalar_one() != pid
+
+
+@of_postgresql
+def test_reading_leaves_no_transaction_open_and_writing_has_one(things: Database) -> None:
+    asked = text("SELECT now() = statement_timestamp()")  # now() is when the transaction began
+    for how, same in (("read", True), ("write", False), ("read", True)):
+        with getattr(things, how)() as tx:
+            tx.execute(text("SELECT pg_sleep(0.002)"))
+            assert tx.execute(asked).scalar_one() is same
+
+
 def test_closing_twice_is_closing_once(things: Database) -> None:
     things.close()
     things.close()

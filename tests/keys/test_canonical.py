@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,12 @@ def test_reading_what_was_written_gives_the_value_back(value):
 def test_writing_again_changes_nothing(value):
     once = canonical.dumps(value)
     assert canonical.dumps(canonical.loads(once)) == once
+
+
+@given(values)
+def test_both_ways_of_writing_write_the_same(value):
+    """The standard library writes what it writes as the reference implementation does."""
+    assert canonical.dumps(value) == rfc8785.dumps(value)
 
 
 @given(st.text() | st.binary())
