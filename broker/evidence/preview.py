@@ -87,7 +87,9 @@ def hold(
     row_key = sealing.new_key()
     row = {
         "row_id": row_id,
-        "person": sealing.encrypt(row_key, canonical.dumps([person_id, auth_time, session.hex(), claims]), row_id.encode()),
+        "person": sealing.encrypt(
+            row_key, canonical.dumps([person_id, auth_time, session.hex(), claims]), row_id.encode()
+        ),
         "found": release.pack(found, row_key),
         "day": day.isoformat(),
         "expires": expires,
