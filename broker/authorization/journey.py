@@ -24,7 +24,6 @@ from broker.tables import journey as table
 from broker.tables import sealed_for, sealed_row
 from broker.tokens import family as families
 from keys import opaque, sealing
-from keys.sealing import Holder
 from keys.vault import Vault
 
 SECOND = 1_000_000
@@ -218,7 +217,7 @@ def redeemable(tx: Tx, vault: Vault, secret: str, now: int) -> Redeemable | Spen
         return Spent(client_id=row.client_id, family=row.family)
     if row.row_id is None or row.code_expires <= now or row.permission_id is None:
         return None
-    held = preview.opened(vault, Holder.of(secret.encode()), row)
+    held = preview.opened(vault, sealing.Holder.of(secret.encode()), row)
     if held is None:
         return None
     return Redeemable(_from_row(row), held, held.person_id, row.permission_id, row.family)
