@@ -28,6 +28,7 @@ from broker.endpoints import (
     ledger,
     logout,
     nonce,
+    openapi,
     par,
     poll,
     prefill,
@@ -42,6 +43,7 @@ from broker.endpoints import (
 )
 from broker.errors import Speaks
 from broker.pages import files
+from broker.pages.agency import reference
 from broker.pages.citizen import (
     account,
     code_entry,
@@ -79,6 +81,8 @@ ROUTES: list[Route] = [
     Route("GET",  "/jwks",                                     jwks.gather,             jwks.act,             "none",  "RFC 7517 §5", "public"),
     Route("GET",  "/.well-known/openid-credential-issuer",     issuer_metadata.gather,  issuer_metadata.act,  "none",  "OpenID4VCI 1.0 §12.2", "public"),
     Route("GET",  "/.well-known/jwt-vc-issuer",                issuer_metadata.gather_keys, issuer_metadata.act, "none", "SD-JWT VC §4", "public"),
+    Route("GET",  "/openapi.json",                             openapi.gather,          openapi.act,          "none",  "OpenAPI 3.1", "public"),
+    Route("GET",  "/reference",                                reference.gather,        reference.act,        "none",  "OpenAPI 3.1", "page"),
     Route("GET",  "/healthz",                                  health.gather,           health.alive,         "none",  "house", "public"),
     Route("GET",  "/readyz",                                   health.gather_ready,     health.ready,         "read",  "house", "public"),
 

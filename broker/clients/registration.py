@@ -82,7 +82,8 @@ def build(given: Mapping[str, Any], policy: Policy, **ours: Any) -> tuple[Client
     made = None
     if profile.may_have_data(policy.profile, policy.mode):
         members.setdefault("scope", policy.default_scope)
-    if members.get("token_endpoint_auth_method") not in profile.SECRETS:
+    method = members.get("token_endpoint_auth_method")
+    if not isinstance(method, str) or method not in profile.SECRETS:
         members["client_secret_hash"] = None
     elif members.get("client_secret_hash") is None:
         made, members["client_secret_hash"] = secret.make()

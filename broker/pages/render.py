@@ -1,6 +1,6 @@
 """Pages as text: templates, languages and the headers a page is sent with (CSP level 3, RFC 9110 §8.5).
 
-What each template takes stands in `citizen/templates/contexts.md`. Sentences are gettext messages in `locale/`;
+What each of the citizens' templates takes stands in `citizen/templates/contexts.md`. Sentences are gettext messages in `locale/`;
 `?lang=` on any page changes the language and stays on that page.
 """
 
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale, dates
 from babel.support import Translations
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 HERE = Path(__file__).parent
 LOCALES = HERE / "locale"
@@ -92,7 +92,7 @@ class Renderer:
             extensions=["jinja2.ext.i18n"],
             loader=ChoiceLoader(
                 [
-                    FileSystemLoader(HERE / "citizen" / "templates"),
+                    FileSystemLoader([HERE / "citizen" / "templates", HERE / "agency" / "templates"]),
                     PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
                 ]
             ),
@@ -105,6 +105,7 @@ class Renderer:
         )
         environment.filters.update(
             bdi=isolate,
+            spelled=spelled,
             day=lambda text: tell_day(text, locale),
             moment=lambda when: tell_moment(when, locale, self._zone),
             moment_day=lambda when: tell_day(_local(when, self._zone).date().isoformat(), locale),
@@ -115,6 +116,16 @@ class Renderer:
 def isolate(value: object) -> Markup:
     """Wrap data in `<bdi>`, so that its direction never disturbs the sentence around it (Unicode UAX #9)."""
     return Markup("<bdi>{}</bdi>").format(value)
+
+
+def spelled(text: str) -> Markup:
+    """Write what stands between backticks as code, which may break after its marks, so that it fits a narrow screen."""
+    parts = [Markup("<code>{}</code>").format(_breakable(part)) if n % 2 else escape(part) for n, part in enumerate(text.split("`"))]  # fmt: skip
+    return Markup("").join(parts)
+
+
+def _breakable(code: str) -> Markup:
+    return Markup("<wbr>").join(re.split(r"(?<=[_/:.-])(?=\w)", code))
 
 
 def tell_day(text: str, locale: Locale) -> Markup:

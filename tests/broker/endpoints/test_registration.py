@@ -519,3 +519,41 @@ def test_a_file_comes_before_a_registration(office: Office) -> None:
     closed = SimpleNamespace(read=lambda: pytest.fail("asked the database"))
     unasked: Any = closed
     assert Registry([client(KEY)], KeySets(Egress()), database=unasked).get("nobody") is None
+
+
+STRANGE = [
+    [],
+    {},
+    [[]],
+    [{}],
+    {"a": []},
+    0,
+    -1,
+    True,
+    1e400,
+    "",
+    " ",
+    "x",
+    "https://x.example",
+    ["x", 1],
+    {"keys": [1]},
+    {"keys": {}},
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("name", sorted(registration.ALLOWED))
+def test_a_member_of_a_strange_type_is_refused_or_stored(office: Office, name: str) -> None:
+    """RFC 7591 §3.2.2: 400 in the protocol's form whatever a member is; nothing breaks, nothing is stored."""
+    token = office.token("baseline", uses=100)
+    for strange in STRANGE:
+        before = office.rows()
+        told = office.send("POST", token, {"redirect_uris": [CALLBACK], name: strange})
+        assert told.status in {201, 400}, (strange, told)
+        if told.status == 400:
+            assert told.body["error"] in {
+                "invalid_client_metadata",
+                "invalid_redirect_uri",
+                "invalid_software_statement",
+            }
+            assert office.rows() == before

@@ -1,0 +1,1 @@
+"""Pages for the people who build an agency's service."""
