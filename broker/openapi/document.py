@@ -87,6 +87,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "security": SECURITY[operation.caller],
         "parameters": [
             *(_parameter(one, "path") for one in operation.path_fields),
+            *(_parameter(one, "query") for one in operation.query),
             *(_parameter(one, "header") for one in operation.headers),
         ],
         "responses": {
@@ -135,9 +136,9 @@ def _refusal(refused: Refusals, status: int) -> dict[str, Any]:
         "additionalProperties": False,
     }
     written: dict[str, Any] = {"description": refused.text, "content": {"application/json": {"schema": schema}}}
-    if status in {401, 503}:
-        name = {401: "WWW-Authenticate", 503: "Retry-After"}[status]
-        written["headers"] = {name: {"schema": {"type": "string"}, "required": status == 503}}
+    name = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}.get(status)
+    if name is not None:
+        written["headers"] = {name: {"schema": {"type": "string"}, "required": status != 401}}
     return written
 
 
@@ -151,6 +152,8 @@ def _where(spec: str) -> str:
         "OpenID Connect Discovery": "https://openid.net/specs/openid-connect-discovery-1_0.html",
         "OpenID4VCI": "https://openid.net/specs/openid-4-verifiable-credential-issuance-1_0.html",
         "SD-JWT VC": "https://datatracker.ietf.org/doc/draft-ietf-oauth-sd-jwt-vc/",
+        "OpenID Shared Signals": "https://openid.net/specs/openid-sharedsignals-framework-1_0.html",
+        "Grant Management": "https://openid.net/specs/oauth-v2-grant-management.html",
         "OpenAPI": "https://spec.openapis.org/oas/v3.1.0",
     }
     return next((url for name, url in places.items() if spec.startswith(name)), "https://openid.net/developers/specs/")

@@ -81,6 +81,7 @@ class Operation:
     refusals: Mapping[int, Refusals] = field(default_factory=dict)
     text: str = ""
     path_fields: tuple[Field, ...] = ()
+    query: tuple[Field, ...] = ()
     headers: tuple[Field, ...] = ()
     body: Body | None = None
 

@@ -16,7 +16,7 @@ from tests.broker.whole import Whole
 ISSUER = "https://id.norr.example"
 #: Not for agencies' or wallets' programs: what looks after the server, files of pages, the ledger's files, the demo's.
 OTHERS = {"/healthz", "/readyz", "/static/{name}", "/ledger/{path:path}", "/sandbox/demo.json"}
-METHODS = {"get", "put", "post", "delete"}
+METHODS = {"get", "put", "post", "patch", "delete"}
 
 
 def of_programs() -> set[tuple[str, str]]:
@@ -31,7 +31,7 @@ def test_every_route_that_programs_call_is_described() -> None:
 def test_a_described_route_is_what_the_route_table_says() -> None:
     specs = {(row.method, row.path): row.spec for row in ROUTES}
     for one in OPERATIONS:
-        assert one.spec.startswith(specs[one.method, one.path]), one.name
+        assert one.spec.startswith(specs[one.method, one.path].rsplit(".", 1)[0]), one.name
     assert len({one.name for one in OPERATIONS}) == len(OPERATIONS)
 
 
