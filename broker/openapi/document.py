@@ -32,7 +32,8 @@ WHO: dict[Caller, str] = {
     "anyone": "Anyone may call this.",
     "client": "The client authenticates as it registered: with a signed assertion in the form, a certificate, or a secret.",
     "client or wallet": "The client authenticates as it registered; a wallet that redeems an offer need not.",
-    "access token": "With an access token and a proof of its key.",
+    "access token": "With an access token about a person, and a proof of its key.",
+    "own token": "With an access token of the client's own (`client_credentials`), and a proof of its key.",
     "initial access token": "With an initial access token, from whoever runs this installation.",
     "registration token": "With the registration access token of this client.",
 }
@@ -41,6 +42,7 @@ SECURITY: dict[Caller, list[dict[str, list[str]]]] = {
     "client": CLIENT,
     "client or wallet": CLIENT,
     "access token": [{"dpop": []}, {"bearer": []}],
+    "own token": [{"dpop": []}, {"bearer": []}],
     "initial access token": [{"bearer": []}],
     "registration token": [{"bearer": []}],
 }

@@ -33,7 +33,7 @@ PUSH_CODES = (
 )  # fmt: skip
 TOKEN_CODES = (
     "invalid_request", "invalid_grant", "invalid_scope", "invalid_target", "unauthorized_client", "unsupported_grant_type",
-    "invalid_dpop_proof", "use_dpop_nonce",
+    "invalid_dpop_proof", "use_dpop_nonce", "authorization_pending", "slow_down", "access_denied", "expired_token",
 )  # fmt: skip
 ASKED = (
     Field("response_type", "`code`", one_of("code")),
@@ -75,12 +75,32 @@ ROWS: tuple[Operation, ...] = (
         },
     ),
     Operation(
+        "POST", "/device_authorization", AUTHORIZATION, "Ask from a device", "RFC 8628 §3.1", "client",
+        text="For a screen without a keyboard: it shows `user_code`, the person decides in a browser elsewhere, and the device asks "
+             "for tokens meanwhile.",
+        headers=(MAYBE_DPOP,),
+        body=Body("What is asked, and the client's credentials", (
+            *CREDENTIALS, Field("scope", "`openid`, and `use:…` for the intended use"),
+            Field("authorization_details", "The same request, narrower (RFC 9396)"), Field("acr_values", "How well the person must have signed in"),
+        ), (FORM,)),
+        answers={200: Body("It waits", (
+            Field("device_code", "What the device asks with", required=True), Field("user_code", "What the person types", required=True),
+            Field("verification_uri", "Where they type it", URI, required=True),
+            Field("verification_uri_complete", "The same with the code in it, for a QR code", URI),
+            Field("expires_in", "Seconds", WHOLE, required=True), Field("interval", "Seconds between two questions, at least", WHOLE),
+        ))},
+        refusals={
+            400: Refusals("The request is refused, and nothing of it kept", PUSH_CODES),
+            401: NOT_CLIENT, 413: TOO_LARGE, 415: NO_FORM,
+        },
+    ),
+    Operation(
         "POST", "/token", TOKENS, "Get tokens", "RFC 6749 §3.2", "client or wallet",
-        text="By code, refresh token, the client's own credentials, or a wallet's pre-authorized code.",
+        text="By code, refresh token, device code, the client's own credentials, or a wallet's pre-authorized code.",
         headers=(MAYBE_DPOP,),
         body=Body("The grant and the client's credentials", (
             Field("grant_type", "Which grant", required=True), *CREDENTIALS,
-            Field("code", "The authorization code"), Field("redirect_uri", "As it was in the request", URI),
+            Field("code", "The authorization code"), Field("device_code", "The device code"), Field("redirect_uri", "As it was in the request", URI),
             Field("code_verifier", "RFC 7636"), Field("refresh_token", "The refresh token"),
             Field("scope", "Less than was given"), Field("resource", "Whose token this is to be (RFC 8707)", URI),
             Field("pre-authorized_code", "From a credential offer"), Field("tx_code", "The six digits the person was shown"),

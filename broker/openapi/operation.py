@@ -8,8 +8,16 @@ from typing import Any, Literal
 
 Schema = Mapping[str, Any]
 #: Who calls: nobody in particular; a client that authenticates; whoever redeems a grant, with or without; a holder of
-#: an access token; a holder of one of the two tokens of registration.
-Caller = Literal["anyone", "client", "client or wallet", "access token", "initial access token", "registration token"]
+#: an access token about a person, or of a token of a client's own; a holder of one of the two tokens of registration.
+Caller = Literal[
+    "anyone",
+    "client",
+    "client or wallet",
+    "access token",
+    "own token",
+    "initial access token",
+    "registration token",
+]
 
 TEXT: Schema = {"type": "string"}
 WHOLE: Schema = {"type": "integer"}

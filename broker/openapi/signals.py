@@ -51,53 +51,53 @@ CHANGES = {**REFUSALS, 413: TOO_LARGE, 415: Refusals("The body is not JSON", ("i
 # fmt: off
 ROWS: tuple[Operation, ...] = (
     Operation(
-        "GET", "/ssf/streams", SIGNALS, "Read the stream", "OpenID Shared Signals Framework 1.0 §8.1.1.2", "access token",
+        "GET", "/ssf/streams", SIGNALS, "Read the stream", "OpenID Shared Signals Framework 1.0 §8.1.1.2", "own token",
         headers=(DPOP,), query=(WHICH,),
         answers={200: Body("The stream; a list of at most one when none is named", schema={"type": ["object", "array"]})},
         refusals=REFUSALS,
     ),
     Operation(
-        "POST", "/ssf/streams", SIGNALS, "Make the stream", "OpenID Shared Signals Framework 1.0 §8.1.1.1", "access token",
+        "POST", "/ssf/streams", SIGNALS, "Make the stream", "OpenID Shared Signals Framework 1.0 §8.1.1.1", "own token",
         text="A client has one. What happened to a person it knows waits in it until it is fetched.",
         headers=(DPOP,), body=Body("What it wants", WANTED), answers={201: STREAM},
         refusals={**CHANGES, 409: Refusals("It has one", ("conflict",))},
     ),
     *(Operation(
-        method, "/ssf/streams", SIGNALS, title, spec, "access token",
+        method, "/ssf/streams", SIGNALS, title, spec, "own token",
         headers=(DPOP,), body=Body("What it wants", (ID, *WANTED)), answers={200: STREAM}, refusals=CHANGES,
     ) for method, title, spec in (
         ("PATCH", "Change the stream", "OpenID Shared Signals Framework 1.0 §8.1.1.3"),
         ("PUT", "Replace the stream", "OpenID Shared Signals Framework 1.0 §8.1.1.4"),
     )),
     Operation(
-        "DELETE", "/ssf/streams", SIGNALS, "Delete the stream", "OpenID Shared Signals Framework 1.0 §8.1.1.5", "access token",
+        "DELETE", "/ssf/streams", SIGNALS, "Delete the stream", "OpenID Shared Signals Framework 1.0 §8.1.1.5", "own token",
         headers=(DPOP,), query=(WHICH,), answers={204: Body("It is gone, with what waited in it", media_types=())}, refusals=REFUSALS,
     ),
     Operation(
-        "GET", "/ssf/status", SIGNALS, "Read the stream's status", "OpenID Shared Signals Framework 1.0 §8.1.2.1", "access token",
+        "GET", "/ssf/status", SIGNALS, "Read the stream's status", "OpenID Shared Signals Framework 1.0 §8.1.2.1", "own token",
         headers=(DPOP,), query=(WHICH,), answers={200: STATUS}, refusals=REFUSALS,
     ),
     Operation(
-        "POST", "/ssf/status", SIGNALS, "Pause or resume the stream", "OpenID Shared Signals Framework 1.0 §8.1.2.2", "access token",
+        "POST", "/ssf/status", SIGNALS, "Pause or resume the stream", "OpenID Shared Signals Framework 1.0 §8.1.2.2", "own token",
         headers=(DPOP,), body=Body("The new status", (ID, Field("status", "The status", one_of("enabled", "paused", "disabled"), required=True), Field("reason", "Why"))),
         answers={200: STATUS}, refusals=CHANGES,
     ),
     Operation(
-        "POST", "/ssf/subjects/add", SIGNALS, "Hear of a person again", "OpenID Shared Signals Framework 1.0 §8.1.3.2", "access token",
+        "POST", "/ssf/subjects/add", SIGNALS, "Hear of a person again", "OpenID Shared Signals Framework 1.0 §8.1.3.2", "own token",
         headers=(DPOP,), body=Body("Whom", (ID, WHOM)), answers={200: Body("Done; whether there is such a person is not told", media_types=())}, refusals=CHANGES,
     ),
     Operation(
-        "POST", "/ssf/subjects/remove", SIGNALS, "Hear nothing of a person", "OpenID Shared Signals Framework 1.0 §8.1.3.3", "access token",
+        "POST", "/ssf/subjects/remove", SIGNALS, "Hear nothing of a person", "OpenID Shared Signals Framework 1.0 §8.1.3.3", "own token",
         headers=(DPOP,), body=Body("Whom", (ID, WHOM)), answers={204: Body("Done", media_types=())},
         refusals={**CHANGES, 403: Refusals("Not with this token, or not one more", ("insufficient_scope", "too_many_subjects"))},
     ),
     Operation(
-        "POST", "/ssf/verify", SIGNALS, "Ask for an event that proves the stream", "OpenID Shared Signals Framework 1.0 §8.1.4.2", "access token",
+        "POST", "/ssf/verify", SIGNALS, "Ask for an event that proves the stream", "OpenID Shared Signals Framework 1.0 §8.1.4.2", "own token",
         headers=(DPOP,), body=Body("What it shall repeat", (ID, Field("state", "Comes back as it is"))),
         answers={204: Body("It is in the stream", media_types=())}, refusals={**CHANGES, 429: TOO_OFTEN},
     ),
     Operation(
-        "POST", "/ssf/poll/{id}", SIGNALS, "Fetch events", "RFC 8936 §2", "access token",
+        "POST", "/ssf/poll/{id}", SIGNALS, "Fetch events", "RFC 8936 §2", "own token",
         path_fields=(Field("id", "From the stream's `delivery`", TEXT, required=True),), headers=(DPOP,),
         body=Body("What was received, and how much more is wanted", (
             Field("ack", "The `jti` of what was received", listed(TEXT)), Field("setErrs", "By `jti`: what was wrong with it", OBJECT),
