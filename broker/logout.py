@@ -50,6 +50,9 @@ def _tell(tx: Tx, wired: needs.Parts, ended: Session, now: int) -> None:
     except keys_errors.NoSuchKey:  # erased: nobody knows any more where they signed in to
         return
     for party in relying_parties.read(keys, ended):
+        known_as = subject.pairwise(keys.pairwise, party.sector)
+        sid = subject.session_id(keys.pairwise, ended.secret, party.client_id)
+        wired.signals.session_revoked(tx, party.client_id, known_as, sid, now)
         if party.backchannel is not None:
             backchannel_logout.tell(
                 tx,
@@ -57,7 +60,7 @@ def _tell(tx: Tx, wired: needs.Parts, ended: Session, now: int) -> None:
                 client_id=party.client_id,
                 destination=party.backchannel,
                 alg=party.alg,
-                subject=subject.pairwise(keys.pairwise, party.sector),
-                sid=subject.session_id(keys.pairwise, ended.secret, party.client_id),
+                subject=known_as,
+                sid=sid,
                 now=now,
             )

@@ -244,7 +244,7 @@ security_event = Table(
     metadata,
     Column("jti", Text, primary_key=True),
     Column("stream_id", Text, nullable=False),
-    Column("raised", Integer64, nullable=False),  # whole seconds: a moment to the microsecond would join rows
+    Column("raised", Integer64, nullable=False),  # scattered: the very moment would join rows
     Column("box", LargeBinary, nullable=False),
     sqlite_strict=True,
 )

@@ -4,7 +4,7 @@ An event is a row of the same transaction as its cause. It is signed when it is 
 where it is raised, and its token is as young as its delivery.
 
 No row leads from a person to an agency: whoever shares leaves, beside the permission, the subject that agency knows them
-by, sealed; whatever ends the permission later needs nobody's key to say so. Times are whole seconds.
+by, sealed; whatever ends the permission later needs nobody's key to say so. Times are scattered.
 """
 
 from __future__ import annotations
@@ -81,6 +81,12 @@ class Signals:
             erase = canonical.loads(entry.body).get("erasure") == "asked"
             self._ended(tx, entry.permission, permission.ENDS[entry.type], entry.ts, erase=erase)
 
+    def session_revoked(self, tx: Tx, client_id: str, subject: str, sid: str, now: int) -> None:
+        """Raise the end of a session for one client it signed in to, in the act that ends it. `now` in microseconds."""
+        stream = streams.of_client(tx, client_id)
+        if stream is not None and event_types.SESSION_REVOKED in stream.delivers(self.issuer):
+            self._about(tx, stream, subject, event_types.session_revoked(self.issuer, subject, sid), now)
+
     def expire(self, tx: Tx, now: int) -> None:
         """Raise what ended by itself since the last look; at most a thousand permissions. `now` in microseconds."""
         row = grant_subject.c
@@ -147,9 +153,13 @@ class Signals:
         return jws.sign(keyring.signer(purpose="token", alg=stream.alg), claims, typ=event_types.TYPE)
 
     def _hold(self, tx: Tx, stream: Stream, events: list[Held], now: int) -> None:
-        rest = {"stream_id": stream.stream_id, "raised": _seconds(now)}
         rows = [
-            {"jti": one.jti, "box": self.ring.seal(canonical.dumps(one.event), one.jti.encode()), **rest}
+            {
+                "jti": one.jti,
+                "stream_id": stream.stream_id,
+                "raised": _about(now),
+                "box": self.ring.seal(canonical.dumps(one.event), one.jti.encode()),
+            }
             for one in events
         ]
         if rows:
@@ -187,11 +197,19 @@ class Signals:
             return
         try:
             subject = self.ring.open(known.box, _of_grant(known.permission_id)).decode()
-            if not streams.leaves_out(tx, self.ring, stream, subject):
-                told = event_types.grant_ended(self.issuer, subject, known.permission_id, reason, at, erase=erase)
-                self.send(tx, stream, told, at)
         except KeysError as problem:
             telemetry.failure("signal_lost", problem, client_id=known.client_id)
+            return
+        told = event_types.grant_ended(self.issuer, subject, known.permission_id, reason, at, erase=erase)
+        self._about(tx, stream, subject, told, at)
+
+    def _about(self, tx: Tx, stream: Stream, subject: str, event: Event, now: int) -> None:
+        """Send an event about a person unless the receiver took them out; what cannot be sent stops nothing."""
+        try:
+            if not streams.leaves_out(tx, self.ring, stream, subject):
+                self.send(tx, stream, event, now)
+        except KeysError as problem:
+            telemetry.failure("signal_lost", problem, client_id=stream.client_id)
 
 
 def forget(tx: Tx, stream: Stream, jtis: Collection[str]) -> None:
@@ -211,6 +229,11 @@ def sweep(tx: Tx, now: int) -> None:
         newest = select(row.jti).where(row.stream_id == stream_id).order_by(row.raised.desc(), row.jti.desc())
         surplus = newest.offset(MOST).limit(ROWS)
         tx.execute(delete(security_event).where(row.jti.in_(surplus)))
+
+
+def _about(moment: int) -> int:
+    """A moment of the last second, another one each time: two rows of one act share no value."""
+    return moment - secrets.randbelow(SECOND)
 
 
 def _seconds(moment: int) -> int:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import select, update
 
+from broker.clients import profile
 from broker.clients.metadata import ClientMetadata
 from broker.database import Tx
 from broker.sign_in.session import Session
@@ -34,8 +35,11 @@ class RelyingParty:
 
     @classmethod
     def of(cls, client: ClientMetadata) -> RelyingParty | None:
-        """Return what is remembered of a client; None for one that is not told when a session ends."""
-        if client.backchannel_logout_uri is None:
+        """Return what is remembered of a client; None for one that is not told when a session ends.
+
+        It is told by a logout token, by a security event (SSF 1.0) if it may have a stream of them, or by both.
+        """
+        if client.backchannel_logout_uri is None and profile.SIGNALS[0] not in client.scope.split():
             return None
         alg = client.id_token_signed_response_alg
         return cls(client.client_id, client.pairwise_sector, alg, client.backchannel_logout_uri)

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import jwt
 
+from broker.database import Database
 from broker.needs import Durations
 from tests.actors import Agency
+from tests.broker import whole as wholes
 from tests.broker.whole import Whole
 
 STREAMS, STATUS, VERIFY = "/ssf/streams", "/ssf/status", "/ssf/verify"
 ADD, REMOVE = "/ssf/subjects/add", "/ssf/subjects/remove"
 POLL, PUSH = "urn:ietf:rfc:8936", "urn:ietf:rfc:8935"
 VERIFICATION = "https://schemas.openid.net/secevent/ssf/event-type/verification"
+SESSION_REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
 SHORT = Durations(long_poll=1.0)
+
+
+def running(database: Database, url: str, folder: Path, now: int, **settings: Any) -> AbstractContextManager[Whole]:
+    """A broker whose agencies may hear of security events."""
+    return wholes.running(database, url, folder, now, scope=" ssf.manage ssf.read", **settings)
 
 
 @dataclass

@@ -72,7 +72,7 @@ CLIENT = """client_id = "{id}"
 client_name = "{id}"
 redirect_uris = ["https://{id}.example/callback"]
 grant_types = ["authorization_code", "client_credentials"]
-scope = "openid use:{use} ssf.manage ssf.read"
+scope = "openid use:{use}{scope}"
 
 [[jwks.keys]]
 """
@@ -238,7 +238,7 @@ def journey_of(url: str) -> str:
     return journey_id
 
 
-def declare(folder: Path, keys: Path) -> None:
+def declare(folder: Path, keys: Path, scope: str = "") -> None:
     """Write the operator's declarations: those of the demo, with the agencies' keys inline and no register but the account."""
     for name in ("catalogue", "uses", "credentials"):
         shutil.copytree(ROOT / "openid-config" / name, folder / name)
@@ -250,7 +250,7 @@ def declare(folder: Path, keys: Path) -> None:
     for client_id, use in AGENCIES.items():
         jwk = _public_jwk(keys / f"{client_id}.pem")
         lines = "".join(f'{name} = "{value}"\n' for name, value in jwk.items())
-        (folder / "clients" / f"{client_id}.toml").write_text(CLIENT.format(id=client_id, use=use) + lines)
+        (folder / "clients" / f"{client_id}.toml").write_text(CLIENT.format(id=client_id, use=use, scope=scope) + lines)
 
 
 def _public_jwk(path: Path) -> dict[str, str]:
@@ -273,10 +273,15 @@ def first_keys(tx: Tx, now: int) -> None:
 
 
 @contextmanager
-def running(database: Database, url: str, folder: Path, now: int, **changed: Any) -> Iterator[Whole]:
-    """A broker on an empty database with every table, one person `maria`, and time standing at `now`."""
+def running(
+    database: Database, url: str, folder: Path, now: int, *, scope: str = "", **changed: Any
+) -> Iterator[Whole]:
+    """A broker on an empty database with every table, one person `maria`, and time standing at `now`.
+
+    `scope`: further words of both agencies.
+    """
     (folder / "declared").mkdir()
-    declare(folder / "declared", folder)
+    declare(folder / "declared", folder, scope)
     members: dict[str, Any] = {
         "issuer": ISSUER,
         "mode": "sandbox",

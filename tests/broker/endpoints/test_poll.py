@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from broker.database import Database
 from broker.endpoints import poll
 from broker.tables import security_event
 from tests.broker import signals
 from tests.broker.signals import STATUS, STREAMS, VERIFICATION, VERIFY, Receiver
 from tests.broker.whole import Whole
+
+
+@pytest.fixture
+def whole(database: Database, database_url: str, tmp_path: Path, now: int) -> Iterator[Whole]:
+    """The broker in this process; its agencies may hear of security events."""
+    with signals.running(database, database_url, tmp_path, now) as running:
+        yield running
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from broker import tables
 from broker.database import Database
 from tests.actors import Citizen
 from tests.broker import signals
-from tests.broker import whole as wholes
 from tests.broker.notices.receiver import Receiver as Ear
 from tests.broker.notices.receiver import listening
 from tests.broker.signals import POLL, PUSH, STATUS, STREAMS, VERIFICATION, VERIFY, Receiver
@@ -28,7 +27,7 @@ HEADER = "Bearer tell-tale-secret"
 @pytest.fixture
 def whole(database: Database, database_url: str, tmp_path: Path, now: int) -> Iterator[Whole]:
     """The broker in this process; it may call this machine."""
-    with wholes.running(database, database_url, tmp_path, now, egress_allow=("127.0.0.1",)) as running:
+    with signals.running(database, database_url, tmp_path, now, egress_allow=("127.0.0.1",)) as running:
         yield running
 
 
@@ -248,7 +247,10 @@ def test_two_agencies_that_are_pushed_to_hear_nothing_equal(whole: Whole, agency
             where.wait(1)
             whole.clock.later(5)
         heard = [[*events(one, where), one.stream] for one, where in ((agency, ear), (office, second))]
-    values = [set(signals.leaves(told)) - {ISSUER, "iss_sub", ENDED, "withdrawn", PUSH, "10"} for told in heard]
+    values = [
+        set(signals.leaves(told)) - {ISSUER, "iss_sub", ENDED, signals.SESSION_REVOKED, "withdrawn", PUSH, "10"}
+        for told in heard
+    ]
     assert len(values[0]) > 5
     assert not values[0] & values[1]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select, update
 
 from broker import cleanup, tables
+from broker.database import Database
 from broker.notices import event_types, security_events
 from broker.tables import grant_subject, security_event
 from keys.keyring import RootKeyring
@@ -18,6 +21,13 @@ from tests.broker.whole import ISSUER, Whole
 
 ENDED = signals.grant_ended(ISSUER)
 DAY = 86_400
+
+
+@pytest.fixture
+def whole(database: Database, database_url: str, tmp_path: Path, now: int) -> Iterator[Whole]:
+    """The broker in this process; its agencies may hear of security events."""
+    with signals.running(database, database_url, tmp_path, now) as running:
+        yield running
 
 
 @pytest.fixture
@@ -225,7 +235,7 @@ def test_two_agencies_hear_nothing_equal(whole: Whole, agency: Receiver) -> None
         maria.stops(token["grant_id"])
         whole.clock.later(3)
         heard.append([*one.hears(), one.stream])
-    constants = {ISSUER, "iss_sub", ENDED, "withdrawn", signals.POLL, "10"}
+    constants = {ISSUER, "iss_sub", ENDED, signals.SESSION_REVOKED, "withdrawn", signals.POLL, "10"}
     values = [set(signals.leaves(told)) - constants for told in heard]
     assert len(values[0]) > 5
     assert not values[0] & values[1]
