@@ -56,6 +56,22 @@ session = Table(
     sqlite_strict=True,
 )
 
+handover = Table(
+    "handover",
+    metadata,
+    Column("id_hash", LargeBinary, primary_key=True),
+    Column("code_hash", LargeBinary, nullable=False, unique=True),
+    Column("typed", LargeBinary, nullable=False, index=True),
+    Column("box", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("person_id", Text),
+    Column("acr", Text),
+    Column("amr", Text),
+    Column("auth_time", Integer64),
+    Column("expires", Integer64, nullable=False),
+    sqlite_strict=True,
+)
+
 throttle = Table(
     "throttle",
     metadata,

@@ -9,10 +9,11 @@ from starlette.requests import Request
 
 from broker import caller, needs, parameters
 from broker.answers import Json, Refusal
-from broker.authorization import checks, user_code, waiting
+from broker.authorization import checks, waiting
 from broker.authorization.request import AuthorizationRequest
 from broker.clients.authentication import AuthenticatedClient
 from broker.database import Tx
+from broker.sign_in import user_code
 from broker.tokens import dpop, replay
 from broker.tokens.dpop import VerifiedProof
 from keys import opaque

@@ -60,12 +60,15 @@ def start(
     idle: int,
     longest: int,
     before: Session | None = None,
+    auth_time: int | None = None,
 ) -> tuple[str, Session]:
     """Begin a session after a proof of identity; return its cookie (43 characters, kept only as a hash) and itself.
 
     `idle` and `longest` in seconds: how long it may lie unused, and live at all. Half signed in it lives ten minutes.
     `before`: the same person's session that this one goes on, taken with `take`: to agencies it is the same one.
+    `auth_time`: when the proof was given, where that is not now.
     """
+    proven = now if auth_time is None else auth_time
     cookie = opaque.token()
     idle, longest = (idle, longest) if state == "full" else (min(idle, HALF), min(longest, HALF))
     begun = Session(
@@ -74,8 +77,8 @@ def start(
         state=state,
         acr=acr,
         amr=amr,
-        auth_time=now,
-        fresh_code_at=now if "otp" in amr else None,
+        auth_time=proven,
+        fresh_code_at=proven if "otp" in amr else None,
         secret=secrets.token_bytes(32) if before is None else before.secret,
         idle_until=now + idle * SECOND,
         expires=now + longest * SECOND,

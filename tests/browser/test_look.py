@@ -40,7 +40,7 @@ LOOKS = [
     *{sample(name, "en")[0]: name for name in NAMES if sample(name, "en")[0] not in IN_STORIES}.values(),
     *(name for name in ASKING if name != "consent"),
     *("already-shared", "already-expired", "already-other_browser", "problem-server_error", "stopped-already"),
-    *("account-empty", "sharing-empty", "activity-empty", "sign-in-stale", "code-used"),
+    *("account-empty", "sharing-empty", "activity-empty", "sign-in-stale", "code-used", "phone-not-yet"),
 ]
 QR = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><rect width="1" height="1"/></svg>'
 

@@ -14,11 +14,12 @@ from starlette.requests import Request
 
 from broker import needs, parameters, throttle
 from broker.answers import Answer, Page, Redirect
-from broker.authorization import ending, pushed, user_code, waiting
+from broker.authorization import ending, pushed, waiting
 from broker.authorization.waiting import Waiting
 from broker.database import Tx
 from broker.errors import Wire
 from broker.pages.citizen import known_browser, refusal
+from broker.sign_in import user_code
 from broker.throttle import Limit
 from consent import intended_use
 

@@ -33,7 +33,8 @@ FROM = Limit(hourly=12, burst=5)  # a name from one address: a single stranger c
 class Entrance:
     """Where somebody signs in: on their own, or on the way to a service (`public_id` of its pushed request).
 
-    `username` is what the service believes they are called here (OpenID Connect Core §3.1.2.1 `login_hint`).
+    `username` is what the service believes they are called here (OpenID Connect Core §3.1.2.1 `login_hint`); `use` names
+    what it wants: its client, the use and the version.
     """
 
     wired: needs.Parts
@@ -41,12 +42,13 @@ class Entrance:
     public_id: str | None
     service: dict[str, Any] | None
     username: str = ""
+    use: tuple[str, str, int] | None = None
 
     def path(self, page: str) -> str:
-        """The path of `sign-in` or `code` here."""
+        """The path of `sign-in`, `code` or `phone` here."""
         if self.public_id is not None:
             return f"/i/{self.public_id}/{page}"
-        return "/sign-in/code" if page == "code" else "/sign-in"
+        return "/sign-in" if page == "sign-in" else f"/sign-in/{page}"
 
     def onward(self) -> str:
         """Where a complete sign-in leads."""
@@ -81,9 +83,10 @@ def enter(request: Request) -> Entrance:
     if claimed is None:
         raise Wire("invalid_request_uri", "the request is unknown, used or too old")
     asked = claimed.request
-    use = sign_in_alone.use_of(wired.uses, wired.registry, asked.client_id, asked.data.use_id, asked.data.version)
+    named = asked.client_id, asked.data.use_id, asked.data.version
+    service = intended_use.describe(sign_in_alone.use_of(wired.uses, wired.registry, *named), visitor.language)
     login = hints.of(claimed.request, wired.roots.ring("cookie")).login
-    return Entrance(wired, visitor, public_id, intended_use.describe(use, visitor.language), login or "")
+    return Entrance(wired, visitor, public_id, service, login or "", named)
 
 
 async def gather(request: Request) -> Entrance:
@@ -101,7 +104,13 @@ def act(entrance: Entrance, _now: int) -> Answer:
 
 def form_page(entrance: Entrance, *, username: str = "", error: str | None = None, status: int = 200) -> Page:
     """The form; `error` one of the template's."""
-    context = {"action": entrance.path("sign-in"), "service": entrance.service, "username": username, "error": error}
+    context = {
+        "action": entrance.path("sign-in"),
+        "phone_href": entrance.path("phone"),
+        "service": entrance.service,
+        "username": username,
+        "error": error,
+    }
     return Page("sign_in.html", context, status=status)
 
 

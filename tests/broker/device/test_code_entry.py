@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.authorization import user_code
+from broker.sign_in import user_code
 from keys.keyring import RootKeyring
 from tests.broker.elsewhere import comes_to_decide, device_asks, enters, linked_code, poll, told
 from tests.broker.whole import Whole

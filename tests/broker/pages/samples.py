@@ -168,7 +168,14 @@ RECEIPT = {
     ],
     "reference": "1204",
 }
-SIGNING_IN = {"form_token": "7f" * 32, "action": "/sign-in", "service": None, "username": "", "error": None}
+SIGNING_IN = {
+    "form_token": "7f" * 32,
+    "action": "/sign-in",
+    "phone_href": "/sign-in/phone",
+    "service": None,
+    "username": "",
+    "error": None,
+}
 CODE = {"form_token": "7f" * 32, "action": "/sign-in/code", "service": SERVICE, "error": None}
 ENTERING = {"form_token": "7f" * 32, "action": "/device", "user_code": "", "error": None, "minutes": None}
 ASKED = {
@@ -181,6 +188,27 @@ ASKED = {
     "expires_at": NOW + 600_000_000,
     "origin": None,
     "same_network": False,
+    "error": None,
+}
+PHONE = {"form_token": "7f" * 32, "action": "/i/abc/phone", "sign_in_href": "/i/abc/sign-in", "service": SERVICE}
+PICTURE = {
+    "state": "shown",
+    "qr_src": "/static/none.svg",
+    "type_at": "https://id.norr.example/x",
+    "typed": "WDJB-MJHT",
+    "number": 47,
+    "expires_at": NOW + 180_000_000,
+}
+ANOTHER = {
+    **FORM,
+    "action": "/x/abc",
+    "service": SERVICE,
+    "screen": ["Firefox", "Windows"],
+    "asked_at": NOW,
+    "expires_at": NOW + 180_000_000,
+    "origin": "203.0.113.7",
+    "same_network": False,
+    "choices": [23, 47, 80],
     "error": None,
 }
 WAITING = {
@@ -387,6 +415,32 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
         {**ASKED, "user_code": "WDJB-MJHT", "origin": "2001:db8::/64", "same_network": True},
     ),
     ("request-message", "request.html", {**ASKED, "binding_message": NEVER, "error": "choose"}),
+    ("phone", "phone.html", {**PHONE, "state": None, "error": None}),
+    ("phone-alone", "phone.html", {**PHONE, "service": None, "state": None, "error": "too_many", "minutes": 2}),
+    ("phone-shown", "phone.html", {**PHONE, **PICTURE, "error": None}),
+    ("phone-not-yet", "phone.html", {**PHONE, **PICTURE, "error": "not_yet"}),
+    ("phone-approved", "phone.html", {**PHONE, "state": "approved", "error": None}),
+    ("phone-declined", "phone.html", {**PHONE, "state": "declined", "error": "not_yet"}),
+    ("phone-over", "phone.html", {**PHONE, "state": None, "error": "over"}),
+    ("phone-code", "phone_code.html", {**FORM, "action": "/x", "typed": "", "error": None}),
+    *[
+        (
+            f"phone-code-{error}",
+            "phone_code.html",
+            {**FORM, "action": "/x", "typed": "WDJB", "error": error, "minutes": 3},
+        )
+        for error in ("missing", "wrong", "too_many", "stale_form")
+    ],
+    ("phone-confirm", "phone_confirm.html", ANOTHER),
+    (
+        "phone-confirm-near",
+        "phone_confirm.html",
+        {**ANOTHER, "service": None, "screen": [], "same_network": True, "error": "choose"},
+    ),
+    *[
+        (f"phone-answered-{outcome}", "phone_answered.html", {"outcome": outcome})
+        for outcome in ("approved", "refused", "mismatch", "sign_in_first", "over")
+    ],
     ("requests", "requests.html", {"signed_in": True, "waiting": [WAITING, {**WAITING, "binding_message": None}]}),
     ("requests-empty", "requests.html", {"signed_in": True, "waiting": []}),
     *[
