@@ -23,6 +23,7 @@ class Certified:
 
     certificate: x509.Certificate
     key: Any = field(repr=False)
+    chain: tuple[Certified, ...] = ()  # what is sent along in a TLS handshake
 
     @property
     def der(self) -> bytes:
@@ -55,7 +56,7 @@ class Certified:
     def write(self, folder: Path, name: str) -> tuple[str, str]:
         """Keep certificate and key as PEM files; returns their paths."""
         form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        (folder / f"{name}.pem").write_bytes(self.pem)
+        (folder / f"{name}.pem").write_bytes(b"".join(one.pem for one in (self, *self.chain)))
         (folder / f"{name}.key").write_bytes(self.key.private_bytes(serialization.Encoding.PEM, *form))
         return str(folder / f"{name}.pem"), str(folder / f"{name}.key")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,10 @@ def site() -> dict[str, Any]:
     return {**BASELINE, "redirect_uris": [callback], "backchannel_logout_uri": f"{callback}?logout=backchannel"}
 
 
-def clients(ca: Certified) -> dict[str, Client]:
+def clients(below: Certified) -> dict[str, Client]:
     """Who asks here, each under its own use."""
-    own, known = certified("CN=self-signed"), certified("CN=vouched-for", ca, names=(x509.DNSName(NAME),))
+    own, known = certified("CN=self-signed"), certified("CN=vouched-for", below, names=(x509.DNSName(NAME),))
+    known = replace(known, chain=(below,))
     named = {"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": NAME}
     machine: dict[str, Any] = {"redirect_uris": [], "grant_types": ["client_credentials"], "scope": "files:read"}
     made = [
@@ -64,6 +66,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The broker behind its proxy."""
     folder: Path = tmp_path_factory.mktemp("peers")
     ca = certified("CN=Test authority", ca=True)
-    with services.running(folder, ca, clients(ca)) as running:
+    below = certified("CN=Test authority for agencies", ca, ca=True)
+    with services.running(folder, [ca, below], clients(below)) as running:
         yield running
         running.last_look()

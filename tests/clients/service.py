@@ -159,7 +159,6 @@ class Service:
     plan: demo.Plan
     front: int
     mtls: int
-    ca: Certified
     clients: dict[str, Client]
     people: list[dict[str, Any]]
     browsers: list[Person] = field(default_factory=list)
@@ -187,7 +186,7 @@ class Service:
             "SEMEL_DATABASE_URL": "",
             "SEMEL_TRUSTED_PROXIES": "127.0.0.1",
             "SEMEL_MTLS_ORIGIN": self.mtls_origin,
-            "SEMEL_CLIENT_CA_FILE": self.ca_file,
+            "SEMEL_CLIENT_CA_FILE": str(self.folder / "authorities.pem"),
             "SEMEL_CHECKPOINT_SECONDS": "0.2",
         }
 
@@ -297,11 +296,16 @@ def wait(http: httpx2.Client, url: str, logs: Path, process: subprocess.Popen[by
 
 
 @contextmanager
-def running(folder: Path, ca: Certified, clients: dict[str, Client]) -> Iterator[Service]:
-    """A broker with these clients, some neighbours and the sample registers, behind the proxy; `ca` vouches for both ends."""
+def running(folder: Path, authorities: list[Certified], clients: dict[str, Client]) -> Iterator[Service]:
+    """A broker with these clients, some neighbours and the sample registers, behind the proxy.
+
+    The authorities vouch for clients, the first of them for the proxy too.
+    """
+    ca = authorities[0]
     ports = free_ports(7)
-    service = Service(folder, demo.Plan(ports, folder / "data"), ports + 4, ports + 5, ca, clients, [])
+    service = Service(folder, demo.Plan(ports, folder / "data"), ports + 4, ports + 5, clients, [])
     (folder / "ca.pem").write_bytes(ca.pem)
+    (folder / "authorities.pem").write_bytes(b"".join(one.pem for one in authorities))
     names = (x509.DNSName("localhost"),)
     certified("CN=localhost", ca, names=names, use=ExtendedKeyUsageOID.SERVER_AUTH).write(folder, "localhost")
     declared = folder / "declared"

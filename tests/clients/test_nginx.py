@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +39,15 @@ def own(service: Service) -> Certified:
 def test_a_certificate_arrives(service: Service) -> None:
     status, body = push(service, service.mtls_origin, own(service))
     assert status == 201, body
+
+
+def test_an_expired_certificate_comes_no_further(service: Service) -> None:
+    """nginx refuses it by itself; the broker would too (`tests/broker/test_mutual_tls.py`)."""
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    old = certified("CN=self-signed", start=yesterday - timedelta(days=1), end=yesterday)
+    with service.http(old) as http:
+        answer = http.post(f"{service.mtls_origin}/par", data={"client_id": "self-signed"})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "text/html")
 
 
 def test_every_size_of_certificate_arrives(service: Service) -> None:
