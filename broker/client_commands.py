@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from broker import installation, terminal
 from broker.app import clock
 from broker.clients import profile, registered
+from broker.clients.mutual_tls import MutualTls
 from broker.clients.registry import Registry
 from broker.database import Database
 from broker.egress import Egress
@@ -125,6 +126,7 @@ def _registry() -> Iterator[Registry]:
             Egress(),
             mode=settings.mode,
             database=database if _is_made(database) else None,
+            mutual_tls=MutualTls.load(settings.mtls_origin, settings.client_ca_file),
         )
     finally:
         database.close()

@@ -28,16 +28,29 @@ class MutualTls:
     def load(cls, origin: str, authorities: Path | None) -> MutualTls | None:
         """Read the authorities' certificates (PEM); None where no origin asks for certificates.
 
-        Raises `OSError` or `keys.errors.InvalidCertificate` for a file that cannot be used.
+        Raises `keys.errors.InvalidCertificate` for a file that cannot be used.
         """
         if not origin:
             return None
-        return cls(origin, None if authorities is None else Authorities.parse(authorities.read_bytes()))
+        try:
+            return cls(origin, None if authorities is None else Authorities.parse(authorities.read_bytes()))
+        except OSError as problem:
+            raise keys_errors.InvalidCertificate(f"SEMEL_CLIENT_CA_FILE: {problem.strerror}") from problem
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The ways of authenticating that are offered: by name only where somebody vouches for names."""
         return (SELF_SIGNED,) if self.authorities is None else METHODS
+
+
+def lacking(client: ClientMetadata, offered: MutualTls | None) -> str:
+    """Name the setting without which a client of the operator's can do nothing here; empty when there is none."""
+    needs_names = client.token_endpoint_auth_method == PKI
+    if offered is None and (
+        client.token_endpoint_auth_method in METHODS or client.tls_client_certificate_bound_access_tokens
+    ):
+        return "SEMEL_MTLS_ORIGIN"
+    return "SEMEL_CLIENT_CA_FILE" if needs_names and offered is not None and offered.authorities is None else ""
 
 
 def check_named(offered: MutualTls, client: ClientMetadata, certificate: Certificate, now: int) -> None:

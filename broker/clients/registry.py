@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from broker.clients import profile, registered, software
+from broker.clients import mutual_tls, profile, registered, software
 from broker.clients.key_sets import KeySets
 from broker.clients.metadata import ClientMetadata
 from broker.clients.mutual_tls import MutualTls
@@ -71,7 +71,7 @@ class Registry:
         except (OSError, ValueError) as problem:
             raise BadClient(f"{software.FILE}: {_what(problem)}") from problem
         paths = sorted((config_dir / "clients").glob("*.toml"))
-        files = [_read(path, mode) for path in paths]
+        files = [_read(path, mode, mutual_tls) for path in paths]
         return cls(files, KeySets(egress), mode=mode, database=database, registration=rules, mutual_tls=mutual_tls)
 
     def get(self, client_id: str) -> Client | None:
@@ -121,7 +121,7 @@ class Registry:
         return await self._key_sets.of(client, kid, now, certificate=certificate)
 
 
-def _read(path: Path, mode: str) -> Client:
+def _read(path: Path, mode: str, offered: MutualTls | None) -> Client:
     try:
         client = ClientMetadata.model_validate(tomllib.loads(path.read_text("utf-8")))
         if client.jwks is not None:
@@ -133,6 +133,8 @@ def _read(path: Path, mode: str) -> Client:
     refused = profile.broken(client, mode)
     if refused:
         raise BadClient(f"clients/{path.name}: {profile.told(refused)}")
+    if missing := mutual_tls.lacking(client, offered):
+        raise BadClient(f"clients/{path.name}: a client with a certificate needs {missing} (RFC 8705)")
     return client
 
 

@@ -187,8 +187,10 @@ def _personas(tx: Tx, settings: Settings) -> int:
 
 def _clients(settings: Settings, database: Database | None) -> Clients:
     try:
-        return Clients(all=Registry.load(settings.config_dir, Egress(), mode=settings.mode, database=database).all())
-    except BadClient as wrong:
+        offered = MutualTls.load(settings.mtls_origin, settings.client_ca_file)
+        known = Registry.load(settings.config_dir, Egress(), mode=settings.mode, database=database, mutual_tls=offered)
+        return Clients(all=known.all())
+    except (BadClient, keys_errors.InvalidCertificate) as wrong:
         return Clients(problem=str(wrong))
 
 

@@ -5,8 +5,13 @@ from pathlib import Path
 import pytest
 
 from broker.clients.key_sets import KeySets
+from broker.clients.mutual_tls import MutualTls
 from broker.clients.registry import BadClient, Registry
 from broker.egress import Egress
+from keys import errors as keys_errors
+from keys.certificates import Authorities
+
+BARE = MutualTls("https://mtls.example")
 
 GOOD = """
 client_id = "norr-childcare"
@@ -17,10 +22,38 @@ jwks_uri = "https://norr.example/jwks.json"
 """
 
 
+def test_authorities_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(keys_errors.InvalidCertificate, match="SEMEL_CLIENT_CA_FILE"):
+        MutualTls.load("https://mtls.example", tmp_path / "none.pem")
+    assert MutualTls.load("", None) is None
+
+
 def load(folder: Path, text: str, name: str = "norr-childcare.toml", mode: str = "production") -> Registry:
     (folder / "clients").mkdir()
     (folder / "clients" / name).write_text(text, "utf-8")
     return Registry.load(folder, Egress(), mode=mode)
+
+
+@pytest.mark.parametrize(
+    ("members", "offered", "missing"),
+    [
+        ('token_endpoint_auth_method = "tls_client_auth"\ntls_client_auth_san_dns = "x"', None, "SEMEL_MTLS_ORIGIN"),
+        ('token_endpoint_auth_method = "tls_client_auth"\ntls_client_auth_san_dns = "x"', BARE, "SEMEL_CLIENT_CA_FILE"),
+        ('token_endpoint_auth_method = "self_signed_tls_client_auth"\njwks = {keys = []}', None, "SEMEL_MTLS_ORIGIN"),
+        ("tls_client_certificate_bound_access_tokens = true\njwks = {keys = []}", None, "SEMEL_MTLS_ORIGIN"),
+    ],
+)
+def test_a_client_with_a_certificate_where_nobody_asks_for_one(
+    tmp_path: Path, members: str, offered: MutualTls | None, missing: str
+) -> None:
+    """RFC 8705 §2: said when the server starts, not when the agency calls."""
+    (tmp_path / "clients").mkdir()
+    lines = ['client_id = "x"', 'client_name = "X"', "redirect_uris = ['https://x.example/cb']", members]
+    (tmp_path / "clients" / "x.toml").write_text("\n".join(lines))
+    with pytest.raises(BadClient, match=missing):
+        Registry.load(tmp_path, Egress(), mode="sandbox", mutual_tls=offered)
+    both = MutualTls("https://mtls.example", Authorities(()))
+    assert Registry.load(tmp_path, Egress(), mode="sandbox", mutual_tls=both).get("x") is not None
 
 
 def test_loaded(tmp_path: Path) -> None:
