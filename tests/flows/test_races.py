@@ -15,8 +15,8 @@ from tests.flows import service, volley
 from tests.flows.service import Service
 from tests.world import World
 
-MANY = 16
-CODES = 6
+MANY = 64
+CODES = 2
 PLANNING = "norr-planning"
 
 
@@ -71,7 +71,7 @@ def entries(world: World, citizen: Citizen, kind: str) -> list[Any]:
     return [one for one in world.inside.events(citizen) if one.type == kind]
 
 
-def test_of_16_redemptions_of_a_code_one_gets_tokens_and_they_are_dead(demo: Service, world: World) -> None:
+def test_of_64_redemptions_of_a_code_one_gets_tokens_and_they_are_dead(demo: Service, world: World) -> None:
     """For each of several codes: the more there are, the likelier two workers look at one at the same moment."""
     citizen = world.neighbour()
     agencies = [world.agency(PLANNING) for _ in range(CODES)]
@@ -88,7 +88,7 @@ def test_of_16_redemptions_of_a_code_one_gets_tokens_and_they_are_dead(demo: Ser
         )
 
 
-@pytest.mark.parametrize("place", [0, 4, 8, MANY])
+@pytest.mark.parametrize("place", [0, 8, MANY // 2, MANY])
 def test_no_release_comes_after_the_stop(demo: Service, world: World, place: int) -> None:
     """The stop goes out first, among the releases, or last; whoever wins, the ledger's order is the truth."""
     citizen, agency = world.neighbour(), world.agency(PLANNING)
@@ -129,7 +129,7 @@ def test_a_grant_is_given_back_once_and_no_release_comes_after(demo: Service, wo
     world.answers += [a.json() | {"client": agency.client_id} for a in answers[::2] if a.status_code == 200]
 
 
-def test_16_presses_of_share_give_one_permission_and_one_code(demo: Service, world: World) -> None:
+def test_64_presses_of_share_give_one_permission_and_one_code(demo: Service, world: World) -> None:
     citizen, agency = world.neighbour(), world.agency()
     http = citizen.walker.http
     page = citizen.comes_from(agency.asks())
@@ -148,7 +148,7 @@ def test_16_presses_of_share_give_one_permission_and_one_code(demo: Service, wor
     assert agency.redeem(codes.pop()).status_code == 200
 
 
-def test_16_views_of_one_decision_are_one_preview(demo: Service, world: World) -> None:
+def test_64_views_of_one_decision_are_one_preview(demo: Service, world: World) -> None:
     citizen, agency = world.neighbour(), world.agency()
     citizen.sign_in()
     http = citizen.walker.http
@@ -161,14 +161,14 @@ def test_16_views_of_one_decision_are_one_preview(demo: Service, world: World) -
     assert citizen.open(consent).has("consent")
 
 
-def test_of_16_browsers_with_one_request_one_begins_a_journey(demo: Service, world: World) -> None:
+def test_of_64_browsers_with_one_request_one_begins_a_journey(demo: Service, world: World) -> None:
     address = world.agency().asks()
     answers = demo.volley([httpx2.Request("GET", address) for _ in range(MANY)])
     assert Counter(answer.status_code for answer in answers) == {303: 1, 400: MANY - 1}
 
 
 @pytest.mark.parametrize("where", ["authorize", "continue"])
-def test_16_arrivals_of_one_browser_are_one_journey(demo: Service, world: World, where: str) -> None:
+def test_64_arrivals_of_one_browser_are_one_journey(demo: Service, world: World, where: str) -> None:
     citizen, agency = world.neighbour(), world.agency()
     citizen.sign_in()
     http = citizen.walker.http
@@ -289,7 +289,7 @@ def test_a_pre_authorized_code_gives_one_token(demo: Service, world: World) -> N
     assert told(answers) == {(200, ""): 1, (400, "invalid_grant"): MANY - 1}
 
 
-def test_16_guesses_at_a_transaction_code_are_five(demo: Service, world: World) -> None:
+def test_64_guesses_at_a_transaction_code_are_five(demo: Service, world: World) -> None:
     wallet = Wallet(world, world.neighbour())
     wrong = f"{(int(wallet.tx_code) + 1) % 1_000_000:06}"
     assert told(demo.volley([wallet.redemption(wrong) for _ in range(MANY)])) == {(400, "invalid_grant"): MANY}

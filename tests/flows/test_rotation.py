@@ -1,0 +1,117 @@
+"""Signing keys change while people come and go, as fast as four browsers walk: nobody notices (OpenID Connect Core §10.1.1).
+
+On PostgreSQL, where another process may turn the keys; a key is announced for longer than the workers take to look and the
+clients keep a copy of the published set. On SQLite its one process turns its own: `tests/broker/test_signing_keys.py`.
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event
+
+import jwt
+import pytest
+
+from broker.database import Database
+from broker.settings import Settings
+from broker.signing_keys import LOOK_EVERY
+from keys import algorithms
+from keys.keyring import RootKeyring
+from keys.sources import sealed
+from keys.sources.sealed import Schedule
+from tests.actors import Agency, Citizen
+from tests.conftest import POSTGRESQL
+from tests.flows import service
+from tests.flows.service import Service
+from tests.world import World
+
+WALKERS, TURNS = 4, 1
+COPY = LOOK_EVERY - 2  # seconds a client keeps its copy of the key set
+ANNOUNCED = int(LOOK_EVERY) + 2  # seconds a key is published before it signs, and after
+SECOND = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    if not POSTGRESQL:
+        pytest.skip("on SQLite only the server writes")
+    with service.running(tmp_path_factory.mktemp("rotation")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def world(demo: Service) -> Iterator[World]:
+    """This module's own world; when the keys have turned, everything is read again."""
+    try:
+        yield demo.world
+        demo.world.check()
+    finally:
+        demo.world.forget()
+
+
+@dataclass
+class Copy:
+    """A client's copy of the published keys, asked for anew when it is old (RFC 9111), whatever it lacks."""
+
+    agency: Agency
+    taken: float = 0.0
+    kids: set[str] = field(default_factory=set)
+
+    def verify(self, token: str) -> None:
+        if time.monotonic() - self.taken > COPY:
+            self.keys = jwt.PyJWKSet.from_dict(self.agency.http.get(f"{self.agency.issuer}/jwks").json())
+            self.taken = time.monotonic()
+        kid = jwt.get_unverified_header(token)["kid"]
+        jwt.decode(token, self.keys[kid], ["ES256"], options={"verify_aud": False})
+        self.kids.add(kid)
+
+
+def walk(citizen: Citizen, agency: Agency, ended: Event) -> tuple[int, set[str]]:
+    """Come again and again, and use each token a second time one visit later; how often, and what signed."""
+    copy, visits, earlier = Copy(agency), 0, ""
+    while not ended.is_set():
+        token = agency.token(citizen.open(agency.asks()))
+        copy.verify(token["id_token"])
+        copy.verify(token["access_token"])
+        for one in (token["access_token"], earlier or token["access_token"]):
+            assert agency.data(one).status_code == 200
+        visits, earlier = visits + 1, token["access_token"]
+    return visits, copy.kids
+
+
+def turned(demo: Service) -> None:
+    """Turn the key of tokens: announce another one, let it sign, take the old one away once nothing it signed is valid."""
+    data = demo.plan.data
+    settings = Settings(mode="demo", issuer=demo.plan.issuer, data_dir=data, config_dir=data / "config")
+    ring = RootKeyring.parse(settings.root_keyring_text()).ring("signing")
+    schedule = Schedule(3600, ANNOUNCED, {"token": ANNOUNCED, "credential": 3600})
+    database = Database.open(demo.database_url)
+    try:
+        with database.write() as tx:
+            pair = algorithms.generate("ES256")
+            sealed.store(tx, ring, pair, purpose="token", stage="upcoming", now=time.time_ns() // 1000)
+        for _ in range(2):
+            time.sleep(ANNOUNCED + 0.5)
+            with database.write() as tx:
+                sealed.advance(tx, time.time_ns() // 1000, schedule)
+    finally:
+        database.close()
+
+
+def test_nobody_notices(demo: Service, world: World) -> None:
+    pairs = [(world.neighbour(), world.agency()) for _ in range(WALKERS)]
+    for citizen, agency in pairs:
+        agency.token(citizen.shares(citizen.comes_from(agency.asks())))
+    ended = Event()
+    with ThreadPoolExecutor(WALKERS) as walkers:
+        running = [walkers.submit(walk, citizen, agency, ended) for citizen, agency in pairs]
+        try:
+            for _ in range(TURNS):
+                turned(demo)
+                assert not [one.exception() for one in running if one.done()]
+        finally:
+            ended.set()
+        walked = [one.result() for one in running]
+    assert min(visits for visits, _ in walked) > 3 * TURNS
+    assert {len(kids) for _, kids in walked} == {TURNS + 1}, "a walker missed a key"
