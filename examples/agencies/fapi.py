@@ -109,7 +109,7 @@ class Signed(httpx2.Auth):
         headers["DPoP"] = self.fapi.proof(request.method, request.url, self.access_token)
         if self.access_token:
             headers["Authorization"] = f"DPoP {self.access_token}"
-            return httpx2.Request(request.method, request.url, headers=headers)
+            return httpx2.Request(request.method, request.url, headers=headers, content=request.content or None)
         form = dict(parse_qsl(request.content.decode())) | {"client_id": self.fapi.client_id}
         form |= {"client_assertion_type": ASSERTION_TYPE, "client_assertion": self.fapi.assertion()}
         return httpx2.Request(request.method, request.url, headers=headers, content=urlencode(form))

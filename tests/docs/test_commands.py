@@ -270,6 +270,7 @@ OPERATED = {
     "semel keys rotate --revoke --alg ES256": (0, ""),
     "semel clients lint": (0, ""),
     "semel clients token --profile fapi2 --uses 1": (0, ""),
+    "semel clients streams": (0, ""),
     "semel outbox list": (0, ""),
     "semel outbox list --dead": (0, ""),
     "semel outbox replay --all": (1, "replayed"),

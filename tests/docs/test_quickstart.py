@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from broker.database import Database
+from tests.broker import signals
 from tests.broker import whole as wholes
 from tests.broker.whole import Whole
 from tests.docs.test_commands import example, members
@@ -74,3 +75,38 @@ def credentials(agency: Any) -> dict[str, str]:
 
 def proof(agency: Any) -> str:
     return str(agency.proof("POST", agency.issuer + "/par", None))
+
+
+def test_the_event(database: Database, database_url: str, tmp_path: Path, now: int) -> None:
+    """The event of the page, and every name the section uses."""
+    with signals.running(database, database_url, tmp_path, now) as running:
+        receiver, maria = signals.receiver(running), running.present()
+        ended = signals.grant_ended(running.settings.issuer)
+        receiver.create(events_requested=[ended, signals.SESSION_REVOKED])
+        token = receiver.agency.token(maria.shares(maria.open(receiver.agency.asks())))
+        maria.stops(token["grant_id"], ask_erasure="yes")
+        (told,) = receiver.hears()
+        shown = example("quickstart-agency.md", "sub_id")
+        assert members(shown) == names(told) - {"erasure_requested", ended}
+        section = PAGE.read_text("utf-8").split("## Hearing what ended")[1].split("\n## ")[0]
+        assert told["events"][ended]["reason"] in section
+        known = {
+            *names(receiver.stream),
+            *names(told),
+            *names(running.client().get("/.well-known/ssf-configuration").json()),
+        }
+        spoken = {
+            "ack",
+            "endpoint_url",
+            "authorization_header",
+            "state",
+            "session",
+            "sid",
+            "sub",
+            "typ",
+            "exp",
+            "aud",
+            "jti",
+        }
+        assert signals.SESSION_REVOKED in section
+        assert set(re.findall(r"`([a-z]+_[a-z_]+)`", section)) <= known | spoken | {"client_credentials"}
