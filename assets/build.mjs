@@ -29,7 +29,7 @@ if (!tail) throw new Error("govuk-frontend's script has another shape than expec
 const script = notice + code + "\n" + readFileSync(join(here, "page.js"), "utf8");
 
 const own = (name) => readFileSync(join(here, name), "utf8");
-const outputs = { "ltr.css": ltr, "rtl.css": rtl, "page.js": script, "form-post.js": own("form-post.js"), "mark.svg": own("mark.svg") };
+const outputs = { "ltr.css": ltr, "rtl.css": rtl, "page.js": script, "form-post.js": own("form-post.js"), "check-session.js": own("check-session.js"), "mark.svg": own("mark.svg") };
 mkdirSync(target, { recursive: true });
 for (const old of readdirSync(target)) rmSync(join(target, old));
 for (const [name, text] of Object.entries(outputs)) {

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+from starlette.responses import Response
 
 
 @dataclass(frozen=True)
 class Cookie:
-    """A cookie to set or, with `delete`, to take away; `max_age` in seconds, None ends with the browser."""
+    """A cookie to set or, with `delete`, to take away; `max_age` in seconds, None ends with the browser.
+
+    One that is `open` is read by scripts, and sent when our page is a frame of another site's: it must authorise nothing.
+    """
 
     name: str
     value: str = ""
     max_age: int | None = None
     delete: bool = False
+    open: bool = False
+
+    def write(self, response: Response, *, secure: bool) -> None:
+        """Add it to a response; `secure` on https."""
+        age = 0 if self.delete else self.max_age
+        same_site: Literal["none", "lax"] = "none" if self.open else "lax"
+        response.set_cookie(
+            self.name, self.value, age, age, path="/", secure=secure, httponly=not self.open, samesite=same_site
+        )
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,7 @@ class Redirect:
 class Page:
     """A page: its template, what fills it, and the one foreign origin its form may end at (CSP `form-action`).
 
-    Without `own_forms` its form may end there and nowhere else.
+    Without `own_forms` its form may end there and nowhere else. `frames`: the foreign origins it shows frames of.
     """
 
     template: str
@@ -60,6 +74,7 @@ class Page:
     status: int = 200
     form_action: str | None = None
     own_forms: bool = True
+    frames: tuple[str, ...] = ()
     language: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     cookies: tuple[Cookie, ...] = ()

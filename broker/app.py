@@ -20,7 +20,7 @@ from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 
 from broker import cleanup, errors, needs, signing_keys, telemetry
-from broker.answers import Answer, Cookie, Json, Later, Page, Raw, Refusal
+from broker.answers import Answer, Json, Later, Page, Raw, Refusal
 from broker.clients.mutual_tls import MutualTls
 from broker.clients.registry import Registry
 from broker.committer import Committer
@@ -89,6 +89,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         signals=signals,
         data_dir=settings.data_dir,
         ledger_dir=settings.ledger_dir,
+        legacy=settings.legacy,
         clock=now,
     )
     return parts, publisher(settings, database, roots, now) if database.dialect == "sqlite" else None
@@ -263,7 +264,7 @@ def respond(request: Request, answer: Answer) -> Response:
         response = Response(
             text,
             answer.status,
-            {**render.headers(answer.form_action, own_forms=answer.own_forms), **answer.headers},
+            {**render.headers(answer.form_action, own_forms=answer.own_forms, frames=answer.frames), **answer.headers},
             "text/html",
         )
         cookies = (*seen.cookies, *cookies)
@@ -276,7 +277,7 @@ def respond(request: Request, answer: Answer) -> Response:
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("Referrer-Policy", "same-origin")
     for cookie in cookies:
-        _set(response, cookie, secure=wired.secure)
+        cookie.write(response, secure=wired.secure)
     response.headers.setdefault("Date", formatdate(usegmt=True))
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     if wired.secure:
@@ -289,12 +290,3 @@ def respond(request: Request, answer: Answer) -> Response:
 
 def _signed_in(seen: needs.Visitor) -> bool:
     return seen.session is not None and seen.session.state == "full"
-
-
-def _set(response: Response, cookie: Cookie, *, secure: bool) -> None:
-    if cookie.delete:
-        response.delete_cookie(cookie.name, path="/", secure=secure, httponly=True, samesite="lax")
-    else:
-        response.set_cookie(
-            cookie.name, cookie.value, cookie.max_age, path="/", secure=secure, httponly=True, samesite="lax"
-        )

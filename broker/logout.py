@@ -6,14 +6,21 @@ only runs out of time is nobody's decision, and the form that is being filled in
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from broker import needs
+from broker.answers import Answer, Cookie, Page, Redirect
+from broker.clients import web_address
 from broker.clients.registry import Client
 from broker.database import Tx
 from broker.notices import backchannel_logout
-from broker.sign_in import relying_parties, session, subject
+from broker.sign_in import browser_state, relying_parties, session, subject
 from broker.sign_in.relying_parties import RelyingParty
 from broker.sign_in.session import Session
 from keys import errors as keys_errors
+from keys.vault import PersonKeys
+
+SIGNED_OUT = "/signed-out"
 
 
 def signed_in_to(tx: Tx, wired: needs.Parts, live: Session, client: Client | None) -> bool:
@@ -44,10 +51,57 @@ def replaced(tx: Tx, wired: needs.Parts, live: Session | None, person_id: str, n
     return None
 
 
-def _tell(tx: Tx, wired: needs.Parts, ended: Session, now: int) -> None:
+def frames(wired: needs.Parts, live: Session | None) -> tuple[str, ...]:
+    """Return the addresses to show in frames when a session ends (OpenID Connect Front-Channel Logout 1.0 §2, §3).
+
+    None unless the operator asked for it. Browsers that keep sites apart show them without the agency's cookies: the letters
+    are the promise.
+    """
+    if live is None or live.relying_parties is None or "frontchannel_logout" not in wired.legacy:
+        return ()
+    with wired.database.read() as tx:
+        keys = _keys(tx, wired, live)
+    if keys is None:
+        return ()
+    shown = []
+    for party in relying_parties.read(keys, live):
+        if party.frontchannel is None or wired.registry.active(party.client_id) is None:
+            continue
+        sid = subject.session_id(keys.pairwise, live.secret, party.client_id)
+        said = urlencode({"iss": wired.issuer, "sid": sid}) if party.session_required else ""
+        mark = "&" if "?" in party.frontchannel else "?"
+        shown.append(f"{party.frontchannel}{mark}{said}" if said else party.frontchannel)
+    return tuple(shown)
+
+
+def gone(wired: needs.Parts, shown: tuple[str, ...], location: str) -> Answer:
+    """Answer a sign-out: on to `location`, by way of a page with frames where there are any; our cookies go."""
+    cookies = (needs.drop_cookie(wired, "semel"), *forgotten(wired, None))
+    if not shown:
+        return Redirect(location, cookies=cookies)
+    origins = tuple(sorted({web_address.origin(address) for address in shown}))
+    context = {"frames": shown, "onward": None if location == SIGNED_OUT else location, "signed_in": False}
+    return Page("signed_out.html", context, frames=origins, cookies=cookies)
+
+
+def forgotten(wired: needs.Parts, before: Session | None) -> tuple[Cookie, ...]:
+    """The cookies that tell of a session that is over, to be taken away unless it goes on (`before`)."""
+    if before is not None or "session_management" not in wired.legacy:
+        return ()
+    return (browser_state.cookie(needs.cookie_name(wired.secure, browser_state.NAME), None),)
+
+
+def _keys(tx: Tx, wired: needs.Parts, ended: Session) -> PersonKeys | None:
+    """The person's keys; none for one who was erased: nobody knows any more where they signed in to."""
     try:
-        keys = wired.vault.person(tx, ended.person_id)
-    except keys_errors.NoSuchKey:  # erased: nobody knows any more where they signed in to
+        return wired.vault.person(tx, ended.person_id)
+    except keys_errors.NoSuchKey:
+        return None
+
+
+def _tell(tx: Tx, wired: needs.Parts, ended: Session, now: int) -> None:
+    keys = _keys(tx, wired, ended)
+    if keys is None:
         return
     for party in relying_parties.read(keys, ended):
         known_as = subject.pairwise(keys.pairwise, party.sector)

@@ -81,6 +81,7 @@ class Parts:
     signals: Signals
     data_dir: Path
     ledger_dir: Path
+    legacy: frozenset[str]
     clock: Callable[[], int]
 
     @property

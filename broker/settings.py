@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     backchannel_request_seconds: int = Field(default=300, gt=0, le=900)
     preview_cut_seconds: float = Field(default=8.0, gt=0)
     checkpoint_seconds: float = Field(default=2.0, gt=0)
+    legacy_frontchannel_logout: bool = False
+    legacy_session_management: bool = False
     key_rotation_seconds: int = 90 * 86_400
     key_announce_seconds: int = 3600
     key_retire_seconds: int = 30 * 86_400
@@ -126,6 +128,15 @@ class Settings(BaseSettings):
             backchannel_request=self.backchannel_request_seconds,
             preview_cut=self.preview_cut_seconds,
         )
+
+    @property
+    def legacy(self) -> frozenset[str]:
+        """What browsers hardly support any more and an operator asked for all the same; never over http."""
+        asked = {
+            "frontchannel_logout": self.legacy_frontchannel_logout,
+            "session_management": self.legacy_session_management,
+        }
+        return frozenset(name for name, wanted in asked.items() if wanted and self.secure)
 
     def key_schedule(self, credential_seconds: int = 0) -> Schedule:
         """When signing keys change; a credential's key stays published while anything it signed is valid."""

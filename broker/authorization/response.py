@@ -38,9 +38,21 @@ def check_mode(client: ClientMetadata, asked: str | None) -> tuple[str, str | No
     return "query.jwt" if mode == "jwt" else mode, client.authorization_signed_response_alg
 
 
-def success(request: AuthorizationRequest, code: str, *, issuer: str, keyring: Keyring, now: int) -> Redirect | Page:
-    """Answer with a code. The request is a checked one: nobody is sent to an address as it came."""
-    return _answer(request, {"code": code}, issuer, keyring, now)
+def success(
+    request: AuthorizationRequest,
+    code: str,
+    *,
+    issuer: str,
+    keyring: Keyring,
+    now: int,
+    session_state: str | None = None,
+) -> Redirect | Page:
+    """Answer with a code. The request is a checked one: nobody is sent to an address as it came.
+
+    `session_state` where there is session management (OpenID Connect Session Management 1.0 §2).
+    """
+    said = {"code": code} | ({} if session_state is None else {"session_state": session_state})
+    return _answer(request, said, issuer, keyring, now)
 
 
 def error(

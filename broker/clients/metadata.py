@@ -68,6 +68,8 @@ class ClientMetadata(BaseModel):
     post_logout_redirect_uris: Annotated[tuple[Address, ...], Field(max_length=50)] = ()
     backchannel_logout_uri: Address | None = None
     backchannel_logout_session_required: bool = False
+    frontchannel_logout_uri: Address | None = None
+    frontchannel_logout_session_required: bool = False
     response_types: tuple[Literal["code"], ...] = ("code",)
     grant_types: tuple[Annotated[str, Field(max_length=100)], ...] = ("authorization_code",)
     scope: Annotated[str, Field(max_length=4000)] = "openid"
@@ -151,10 +153,15 @@ class ClientMetadata(BaseModel):
                 certificates.check_name(kind, name)
             except keys_errors.Malformed as problem:
                 raise ValueError(f"tls_client_auth_{kind}: {problem}") from problem
+        if self.frontchannel_logout_uri is not None and not self._is_own(self.frontchannel_logout_uri):
+            raise ValueError("frontchannel_logout_uri is at the origin of a redirect URI (Front-Channel Logout 1.0 §2)")
         always = profiles.broken(self, mode="demo")  # what no mode allows
         if always:
             raise ValueError(profiles.told(always))
         return self
+
+    def _is_own(self, address: str) -> bool:
+        return web_address.origin(address) in {web_address.origin(uri) for uri in self.redirect_uris}
 
     def _hosts(self) -> set[str]:
         return {urlsplit(uri).hostname or "" for uri in self.redirect_uris}

@@ -30,6 +30,7 @@ ALLOWED = frozenset(
     {
         "client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri", "contacts", "application_type",
         "redirect_uris", "post_logout_redirect_uris", "backchannel_logout_uri", "backchannel_logout_session_required",
+        "frontchannel_logout_uri", "frontchannel_logout_session_required",
         "response_types", "grant_types", "scope",
         "token_endpoint_auth_method", "token_endpoint_auth_signing_alg", "id_token_signed_response_alg",
         "userinfo_signed_response_alg",

@@ -82,7 +82,9 @@ def _computed(settings: Settings) -> Mapping[str, Any]:
         offered = MutualTls.load(settings.mtls_origin, settings.client_ca_file)
     except (OSError, ValueError, consent_errors.ConsentError, keys_errors.KeysError):
         return {}
-    made = discovery.computed(settings.issuer, uses, known, assurance=assurance, mutual_tls=offered)
+    made = discovery.computed(
+        settings.issuer, uses, known, assurance=assurance, mutual_tls=offered, legacy=settings.legacy
+    )
     computed: Mapping[str, Any] = canonical.loads(canonical.dumps(made))
     return computed
 

@@ -7,7 +7,7 @@ endpoints of the back channel are named there too (RFC 8705 §5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -35,6 +35,7 @@ from broker.endpoints import (
 from broker.evidence import assured
 from broker.evidence.assured import Assurance
 from broker.notices import streams
+from broker.sign_in import browser_state
 from broker.tokens import access_token
 from consent import intended_use
 from consent.catalogue import Catalogue
@@ -62,12 +63,13 @@ def document(
     *,
     claims: Iterable[str] = (),
     verified: Mapping[str, Any] | None = None,
+    legacy: Collection[str] = (),
 ) -> dict[str, Any]:
     """Compute the document of an issuer; `scopes` are the values a client may send, `mutual_tls` what is offered of it.
 
-    `claims` are those about a person, `verified` is what is said of verified ones.
+    `claims` are those about a person, `verified` is what is said of verified ones, `legacy` what the operator asked for.
     """
-    told = _plain(issuer, scopes, claims) | dict(verified or {})
+    told = _plain(issuer, scopes, claims) | _logout(issuer, legacy) | dict(verified or {})
     if mutual_tls is None:
         return told
     for name in (name for name in told if name.endswith("_auth_methods_supported")):
@@ -82,7 +84,7 @@ def document(
 
 
 def _plain(issuer: str, scopes: Iterable[str], claims: Iterable[str]) -> dict[str, Any]:
-    return {"issuer": issuer, **_endpoints(issuer), **_requests(issuer, scopes), **_answers(claims), **_logout(issuer)}
+    return {"issuer": issuer, **_endpoints(issuer), **_requests(issuer, scopes), **_answers(claims)}
 
 
 def _endpoints(issuer: str) -> dict[str, Any]:
@@ -190,13 +192,21 @@ def _elsewhere(issuer: str) -> dict[str, Any]:
     return {"device_authorization_endpoint": issuer + device.PATH}
 
 
-def _logout(issuer: str) -> dict[str, Any]:
-    """How clients end a session, and hear of its end (RP-Initiated Logout 1.0 §2.1, Back-Channel Logout 1.0 §2.1)."""
-    return {
+def _logout(issuer: str, legacy: Collection[str]) -> dict[str, Any]:
+    """How clients end a session, and hear of its end.
+
+    RP-Initiated Logout 1.0 §2.1, Back-Channel Logout 1.0 §2.1; Front-Channel Logout 1.0 §3, Session Management 1.0 §3.3.
+    """
+    told: dict[str, Any] = {
         "end_session_endpoint": issuer + logout.PATH,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
     }
+    if "frontchannel_logout" in legacy:
+        told |= {"frontchannel_logout_supported": True, "frontchannel_logout_session_supported": True}
+    if "session_management" in legacy:
+        told["check_session_iframe"] = issuer + browser_state.PATH
+    return told
 
 
 def _anonymous() -> dict[str, Any]:
@@ -206,20 +216,32 @@ def _anonymous() -> dict[str, Any]:
 
 
 def computed(
-    issuer: str, uses: Uses, known: Catalogue, *, assurance: Assurance | None, mutual_tls: MutualTls | None
+    issuer: str,
+    uses: Uses,
+    known: Catalogue,
+    *,
+    assurance: Assurance | None,
+    mutual_tls: MutualTls | None,
+    legacy: Collection[str] = (),
 ) -> dict[str, Any]:
     """Compute the document from what the operator declared."""
     verified = assured_of(uses, known, assurance)
-    return document(issuer, scopes_of(uses), mutual_tls, claims=claims_of(uses, known), verified=verified)
+    claims = claims_of(uses, known)
+    return document(issuer, scopes_of(uses), mutual_tls, claims=claims, verified=verified, legacy=legacy)
 
 
 @lru_cache(maxsize=4)
 def _rendered(wired: _ById) -> bytes:
     parts = wired.parts
-    offered = parts.registry.mutual_tls
-    return canonical.dumps(
-        computed(parts.issuer, parts.uses, parts.catalogue, assurance=parts.registers.assurance, mutual_tls=offered)
+    told = computed(
+        parts.issuer,
+        parts.uses,
+        parts.catalogue,
+        assurance=parts.registers.assurance,
+        mutual_tls=parts.registry.mutual_tls,
+        legacy=parts.legacy,
     )
+    return canonical.dumps(told)
 
 
 @dataclass(frozen=True, eq=False)

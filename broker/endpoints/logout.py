@@ -24,7 +24,6 @@ from broker.sign_in.session import Session
 
 PATH = "/logout"
 DECISION = "/logout/decision"
-SIGNED_OUT = "/signed-out"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ async def gather_post(request: Request) -> Facts | Answer:
 def act(facts: Facts, _now: int) -> Answer:
     """Ask whoever is signed in; anyone else goes on."""
     if facts.visitor.session is None:
-        return Redirect(facts.asked.location or SIGNED_OUT)
+        return Redirect(facts.asked.location or logout.SIGNED_OUT)
     language = facts.language or facts.visitor.language
     redirect_uri = facts.asked.redirect_uri
     return Page(
@@ -77,6 +76,7 @@ class Decided:
     wired: needs.Parts
     live: Session | None
     location: str
+    frames: tuple[str, ...]
 
 
 async def gather_decision(request: Request) -> Decided | Answer:
@@ -91,14 +91,15 @@ async def gather_decision(request: Request) -> Decided | Answer:
     if given.get("action") != "sign-out":
         return Redirect("/account")
     asked = logout_request.open_(sealed, wired.roots.ring("cookie"), wired.registry.active, wired.clock())
-    return Decided(wired, needs.visitor(request).session, asked.location or SIGNED_OUT)
+    live = needs.visitor(request).session
+    return Decided(wired, live, asked.location or logout.SIGNED_OUT, logout.frames(wired, live))
 
 
 def act_decision(tx: Tx, decided: Decided, now: int) -> Answer:
     """End the session, tell the agencies it signed in to, and go where the one that asked wants the browser."""
     if decided.live is not None:
         logout.end(tx, decided.wired, decided.live, now)
-    return Redirect(decided.location, cookies=(needs.drop_cookie(decided.wired, "semel"),))
+    return logout.gone(decided.wired, decided.frames, decided.location)
 
 
 def _put_away(request: Request, given: Parameters) -> Facts | Answer:

@@ -7,8 +7,9 @@ What each of the citizens' templates takes stands in `citizen/templates/contexts
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -33,14 +34,16 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: name != "en"))
 
 
-def headers(form_action: str | None = None, *, own_forms: bool = True) -> dict[str, str]:
+def headers(form_action: str | None = None, *, own_forms: bool = True, frames: Collection[str] = ()) -> dict[str, str]:
     """Give the headers of every page; `form_action` is the one foreign origin its form may end at, besides ours (`own_forms`).
+
+    `frames`: the foreign origins it may show frames of.
 
     The policy allows our own style sheets, script, pictures and fonts and nothing else: no inline code, no frames, no
     base address. Raises `ValueError` for what is not an origin, since it would be written into the policy as it stands.
     """
-    if form_action is not None and not ORIGIN.fullmatch(form_action):
-        raise ValueError("form_action must be an origin: scheme, host and port")
+    if any(not ORIGIN.fullmatch(origin) for origin in (*frames, *([form_action] if form_action is not None else []))):
+        raise ValueError("form_action and frames must be origins: scheme, host and port")
     policy = {
         "default-src": "'none'",
         "style-src": "'self'",
@@ -50,7 +53,7 @@ def headers(form_action: str | None = None, *, own_forms: bool = True) -> dict[s
         "form-action": " ".join(["'self'"] * own_forms + [form_action or ""]).strip() or "'none'",
         "frame-ancestors": "'none'",
         "base-uri": "'none'",
-    }
+    } | ({"frame-src": " ".join(frames)} if frames else {})
     return {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
         "X-Content-Type-Options": "nosniff",
@@ -62,6 +65,12 @@ def headers(form_action: str | None = None, *, own_forms: bool = True) -> dict[s
     }
 
 
+@cache
+def statics() -> Mapping[str, str]:
+    """Give the address of every file of `static/` by its plain name: `page.js` to `/static/page-….js`."""
+    return {re.sub(r"-[0-9a-f]{12}\.", ".", path.name): f"/static/{path.name}" for path in STATIC.iterdir()}
+
+
 class Renderer:
     """Renders templates in any language there is a catalogue for.
 
@@ -70,8 +79,7 @@ class Renderer:
 
     def __init__(self, *, name: str = "Semel", zone: str = "UTC") -> None:
         self._zone = ZoneInfo(zone)
-        files = {re.sub(r"-[0-9a-f]+\.", ".", path.name): f"/static/{path.name}" for path in STATIC.iterdir()}
-        self._environments = {language: self._environment(language, name, files) for language in languages()}
+        self._environments = {language: self._environment(language, name, statics()) for language in languages()}
 
     def render(self, template: str, context: Mapping[str, Any], *, language: str, here: str | None = None) -> str:
         """Render a template in a language; `here` is the path and query of the page, kept by the language links.

@@ -26,23 +26,34 @@ MOST = 50  # the latest of a session
 
 @dataclass(frozen=True)
 class RelyingParty:
-    """An agency as it was registered when the session signed in to it, with how it wants to be told."""
+    """An agency as it was registered when the session signed in to it, with how it wants to be told.
+
+    `frontchannel`: an address to show in a frame, with the session's name where that is required.
+    """
 
     client_id: str
     sector: str
     alg: Alg
     backchannel: str | None
+    frontchannel: str | None = None
+    session_required: bool = False
 
     @classmethod
     def of(cls, client: ClientMetadata) -> RelyingParty | None:
         """Return what is remembered of a client; None for one that is not told when a session ends.
 
-        It is told by a logout token, by a security event (SSF 1.0) if it may have a stream of them, or by both.
+        It is told by a logout token, by a security event (SSF 1.0) if it may have a stream of them, in a frame, or by several.
         """
-        if client.backchannel_logout_uri is None and profile.SIGNALS[0] not in client.scope.split():
+        addresses = client.backchannel_logout_uri, client.frontchannel_logout_uri
+        if addresses == (None, None) and profile.SIGNALS[0] not in client.scope.split():
             return None
-        alg = client.id_token_signed_response_alg
-        return cls(client.client_id, client.pairwise_sector, alg, client.backchannel_logout_uri)
+        return cls(
+            client.client_id,
+            client.pairwise_sector,
+            client.id_token_signed_response_alg,
+            *addresses,
+            client.frontchannel_logout_session_required,
+        )
 
 
 def note(tx: Tx, keys: PersonKeys, live: Session, party: RelyingParty) -> bool:

@@ -236,6 +236,7 @@ def _parts(database: Database, folder: Path, register: Register, clock: Any) -> 
         "outbox": outbox,
         "ledger_dir": folder / "ledger",
         "data_dir": folder,
+        "legacy": frozenset(),
         "clock": clock,
     }
     members |= declared()

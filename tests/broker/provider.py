@@ -183,6 +183,7 @@ def wire(database: Database, tmp_path: Path, now: int) -> Provider:
         uses=uses(),
         registry=Registry(clients, KeySets(Egress())),
         durations=Durations(),
+        legacy=frozenset(),
         registers=Registers({}, {}),
     )
     return Provider(parts, clock, key)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from broker import logout
+from dataclasses import replace
+
+from broker import logout, needs
 from broker.answers import Answer, Page, Redirect
 from broker.authorization import ending, journey, pushed, response, waiting
 from broker.database import Tx
 from broker.evidence import preview
 from broker.pages.citizen.visit import Visit
+from broker.sign_in import browser_state
 
 SECOND = 1_000_000  # microseconds
 
@@ -26,7 +29,24 @@ def to_agency(tx: Tx, visit: Visit, now: int) -> Answer:
     if found.request.waits:
         return ending.answered("shared", visit.service, found.permission_id)
     secret = journey.code(visit.handle, found.journey_id)
-    return response.success(found.request, secret, issuer=wired.issuer, keyring=wired.keyring, now=now)
+    answer = response.success(
+        found.request,
+        secret,
+        issuer=wired.issuer,
+        keyring=wired.keyring,
+        now=now,
+        session_state=_session_state(visit),
+    )
+    if "session_management" not in wired.legacy:
+        return answer
+    shown = browser_state.cookie(needs.cookie_name(wired.secure, browser_state.NAME), visit.session.secret)
+    return replace(answer, cookies=(*answer.cookies, shown))
+
+
+def _session_state(visit: Visit) -> str | None:
+    if "session_management" not in visit.wired.legacy:
+        return None
+    return browser_state.session_state(visit.journey.client_id, visit.agency_origin or "", visit.session.secret)
 
 
 def back(tx: Tx, visit: Visit, error: str, now: int) -> Answer:

@@ -139,8 +139,8 @@ def _let_in(tx: Tx, entrance: Entrance, allowed: Any, now: int) -> Answer:
         auth_time=allowed["auth_time"],
         before=before,
     )
-    signed_in = needs.set_cookie(entrance.wired, "semel", cookie, None)
-    return Redirect(entrance.onward(), cookies=(signed_in, needs.drop_cookie(entrance.wired, COOKIE)))
+    signed_in = (needs.set_cookie(entrance.wired, "semel", cookie, None), *logout.forgotten(entrance.wired, before))
+    return Redirect(entrance.onward(), cookies=(*signed_in, needs.drop_cookie(entrance.wired, COOKIE)))
 
 
 def _page(screen: Screen, *, error: str | None = None, status: int = 200) -> Page:

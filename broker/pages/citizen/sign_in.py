@@ -167,8 +167,8 @@ def act_password(tx: Tx, attempt: Attempt, now: int) -> Answer:
         longest=durations.session,
         before=before,
     )
-    signed_in = needs.set_cookie(entrance.wired, "semel", cookie, None)
+    signed_in = (needs.set_cookie(entrance.wired, "semel", cookie, None), *logout.forgotten(entrance.wired, before))
     if not alone:
-        return Redirect(entrance.path("code"), cookies=(signed_in,))
+        return Redirect(entrance.path("code"), cookies=signed_in)
     known = known_browser.cookie(entrance.wired, entrance.visitor, person.person_id)
-    return Redirect(entrance.onward(), cookies=(signed_in, known))
+    return Redirect(entrance.onward(), cookies=(*signed_in, known))

@@ -19,6 +19,7 @@ class Leaving:
 
     wired: needs.Parts
     live: Session
+    frames: tuple[str, ...]
 
 
 async def gather(request: Request) -> Session | None:
@@ -28,25 +29,25 @@ async def gather(request: Request) -> Session | None:
 
 def act(live: Session | None, _now: int) -> Answer:
     """GET: ask; whoever is not signed in is told so."""
-    return Redirect("/signed-out") if live is None else Page("sign_out.html", {"action": "/sign-out"})
+    return Redirect(logout.SIGNED_OUT) if live is None else Page("sign_out.html", {"action": "/sign-out"})
 
 
 async def gather_decision(request: Request) -> Leaving | Answer:
     """POST: stay or go; a form that has aged asks again."""
     given, live = await known_browser.form(request), needs.visitor(request).session
     if live is None:
-        return Redirect("/signed-out")
+        return Redirect(logout.SIGNED_OUT)
     if given is None:
         return Redirect("/sign-out")
     if given.get("action") != "sign-out":
         return Redirect("/account")
-    return Leaving(needs.parts(request), live)
+    return Leaving(needs.parts(request), live, logout.frames(needs.parts(request), live))
 
 
 def act_decision(tx: Tx, leaving: Leaving, now: int) -> Answer:
     """POST: end the session, tell the agencies it signed in to, and take its cookie away."""
     logout.end(tx, leaving.wired, leaving.live, now)
-    return Redirect("/signed-out", cookies=(needs.drop_cookie(leaving.wired, "semel"),))
+    return logout.gone(leaving.wired, leaving.frames, logout.SIGNED_OUT)
 
 
 async def gather_signed_out(_request: Request) -> None:
@@ -55,4 +56,4 @@ async def gather_signed_out(_request: Request) -> None:
 
 def act_signed_out(_facts: None, _now: int) -> Answer:
     """GET: say that it is done."""
-    return Page("signed_out.html", {})
+    return Page("signed_out.html", {"frames": (), "onward": None})

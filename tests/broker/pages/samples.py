@@ -450,7 +450,8 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
     ("sign-out", "sign_out.html", {**FORM, "action": "/sign-out"}),
     ("logout", "logout.html", {**FORM, "action": "/logout/decision", "agency": "Norr & Co", "back": True}),
     ("logout-plain", "logout.html", {**FORM, "action": "/logout/decision", "agency": None, "back": False}),
-    ("signed-out", "signed_out.html", {}),
+    ("signed-out", "signed_out.html", {"frames": (), "onward": None}),
+    ("signed-out-back", "signed_out.html", {"frames": (), "onward": "https://childcare.norr.example/bye?state=1"}),
     ("timed-out", "timed_out.html", {}),
 ]
 

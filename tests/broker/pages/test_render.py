@@ -257,7 +257,7 @@ def test_only_an_origin_gets_into_the_policy(given):
 
 def test_static_names_are_their_contents():
     known = files.files()
-    assert sorted(name.rsplit(".", 1)[1] for name in known) == ["css", "css", "js", "js", "svg"]
+    assert sorted(name.rsplit(".", 1)[1] for name in known) == ["css", "css", "js", "js", "js", "svg"]
     for name, (content, _media_type) in known.items():
         assert hashlib.sha256(content).hexdigest()[:12] == re.findall(r"-([0-9a-f]{12})\.", name)[0]
         assert b"GDS Transport" not in content
