@@ -143,6 +143,7 @@ class Settings(BaseSettings):
         retire: dict[Purpose, int] = {
             "token": self.key_retire_seconds,
             "credential": max(self.key_retire_seconds, credential_seconds + 86_400),
+            "encryption": self.key_announce_seconds,  # long after the last copy of the published set is forgotten
         }
         return Schedule(self.key_rotation_seconds, self.key_announce_seconds, retire)
 

@@ -18,7 +18,7 @@ from keys.keyring import Keyring, Purpose, SealingRing
 from keys.sources import sealed
 from keys.sources.sealed import Schedule
 
-PURPOSES: tuple[Purpose, ...] = ("token", "credential")
+PURPOSES: tuple[Purpose, ...] = ("token", "credential", "encryption")
 LOCK_CLASS = 0x5E3E4
 LOOK_EVERY = 5.0  # seconds
 TURN_EVERY = 60.0  # seconds

@@ -1,4 +1,4 @@
-"""Signature algorithms: making keys, signing and verifying raw signatures (RFC 7518 §3, RFC 8037, RFC 9864, FIPS 204)."""
+"""Algorithms: making keys, signing and verifying raw signatures (RFC 7518 §3, RFC 8037, RFC 9864, FIPS 204); keys to encrypt to (§4)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from keys import base64url
 from keys.errors import InvalidKey, InvalidSignature, Malformed
 
-Alg = Literal["ES256", "PS256", "RS256", "EdDSA", "Ed25519", "ML-DSA-44"]
+Alg = Literal["ES256", "PS256", "RS256", "EdDSA", "Ed25519", "ML-DSA-44", "ECDH-ES", "RSA-OAEP-256"]
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | mldsa.MLDSA44PrivateKey
 
 SEED = 32  # bytes: the P-256 scalar, the Ed25519 seed, the ML-DSA seed
@@ -23,6 +23,8 @@ RSA_PADDING: dict[str, padding.AsymmetricPadding] = {
     "RS256": padding.PKCS1v15(),
     "PS256": padding.PSS(padding.MGF1(hashes.SHA256()), salt_length=32),  # RFC 7518 §3.5: as long as the hash
 }
+ENCRYPTION: tuple[Alg, ...] = ("ECDH-ES", "RSA-OAEP-256")  # what others encrypt to us with; they sign nothing
+ON_P256: tuple[Alg, ...] = ("ES256", "ECDH-ES")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,12 @@ class KeyPair:
         return self.private.private_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
-        """Return the raw signature: r || s of 64 bytes for ES256 (RFC 7518 §3.4), else the scheme's own bytes."""
+        """Return the raw signature: r || s of 64 bytes for ES256 (RFC 7518 §3.4), else the scheme's own bytes.
+
+        Raises `InvalidKey` for a key that is there to be encrypted to.
+        """
+        if self.alg in ENCRYPTION:
+            raise InvalidKey("this key signs nothing")
         if isinstance(self.private, ec.EllipticCurvePrivateKey):
             r, s = decode_dss_signature(self.private.sign(message, ES256_HASH))
             return r.to_bytes(32, "big") + s.to_bytes(32, "big")
@@ -66,9 +73,9 @@ class KeyPair:
     def public_jwk(self) -> dict[str, str]:
         """Return the public key as the required members of a JWK (RFC 7517; AKP for ML-DSA)."""
         raw = self.public_bytes()
-        if self.alg == "ES256":
+        if self.alg in ON_P256:
             return {"kty": "EC", "crv": "P-256", "x": base64url.encode(raw[:32]), "y": base64url.encode(raw[32:])}
-        if self.alg in RSA_PADDING:
+        if isinstance(self.private, rsa.RSAPrivateKey):
             return {"kty": "RSA", "n": base64url.encode(raw), "e": "AQAB"}
         if self.alg in {"EdDSA", "Ed25519"}:
             return {"kty": "OKP", "crv": "Ed25519", "x": base64url.encode(raw)}
@@ -78,9 +85,9 @@ class KeyPair:
 def generate(alg: Alg) -> KeyPair:
     """Return a new random key pair. An RSA one takes a tenth of a second or three, off the interpreter's lock."""
     match alg:
-        case "ES256":
+        case "ES256" | "ECDH-ES":
             return KeyPair(alg, ec.generate_private_key(ec.SECP256R1()))
-        case "PS256" | "RS256":
+        case "PS256" | "RS256" | "RSA-OAEP-256":
             return KeyPair(alg, rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS))
         case "EdDSA" | "Ed25519":
             return KeyPair(alg, ed25519.Ed25519PrivateKey.generate())
@@ -95,12 +102,12 @@ def from_seed(alg: Alg, seed: bytes) -> KeyPair:
 
     It comes out of a box that only this server seals, so an RSA key's primes are not proven again (100 ms each time).
     """
-    if alg in RSA_PADDING:
+    if alg in RSA_PADDING or alg == "RSA-OAEP-256":
         return _rsa_pair(alg, seed)
     if len(seed) != SEED:
         raise InvalidKey("a seed is 32 bytes")
     match alg:
-        case "ES256":
+        case "ES256" | "ECDH-ES":
             scalar = int.from_bytes(seed, "big")
             if not 0 < scalar < P256_ORDER:
                 raise InvalidKey("not a P-256 scalar")

@@ -30,6 +30,8 @@ VERIFIES = {
     "EdDSA": ("Ed25519", "OKP", "Ed25519"),
     "Ed25519": ("Ed25519", "OKP", "Ed25519"),
 }
+#: What a key that is encrypted to may be for (RFC 7517 §4.3).
+ENCRYPTS = ("encrypt", "wrapKey", "deriveKey", "deriveBits")
 MAX_KEYS = 32
 MAX_SET = 128 * 1024  # bytes
 MAX_ABOUT = 256  # characters of kid, use, alg
@@ -38,13 +40,14 @@ RSA_BYTES = (256, 512)  # 2048 to 4096 bits
 
 @dataclass(frozen=True)
 class KeySet:
-    """Public keys that may verify, in the order they were given.
+    """Public keys that may verify, in the order they were given; `encryption` are those that may be encrypted to.
 
     `certificates` are the thumbprints of the certificates that came with keys, for TLS (RFC 8705 §2.2.2).
     """
 
     keys: tuple[Mapping[str, Any], ...]
     certificates: frozenset[str] = frozenset()
+    encryption: tuple[Mapping[str, Any], ...] = ()
 
     def find(self, alg: str, kid: str | None) -> tuple[Mapping[str, Any], ...]:
         """Return the keys that can verify `alg`: those named `kid`, or without a name all of them."""
@@ -58,6 +61,17 @@ class KeySet:
             and "verify" in key.get("key_ops", ("verify",))
             and VERIFIES.get(key.get("alg", alg)) == VERIFIES[alg]
         )
+
+    def recipient(self, alg: str, kty: str) -> Mapping[str, Any] | None:
+        """Return the key to encrypt to with `alg`: one made for that algorithm before one that names none; None without any."""
+        fitting = [
+            key
+            for key in self.encryption
+            if (key["kty"], key.get("crv")) in {(kty, None), (kty, "P-256")}
+            and key.get("alg", alg) == alg
+            and ("key_ops" not in key or any(use in key["key_ops"] for use in ENCRYPTS))
+        ]
+        return next((key for key in fitting if "alg" in key), fitting[0] if fitting else None)
 
 
 def public(key: object) -> Mapping[str, Any]:
@@ -87,7 +101,7 @@ def thumbprint(key: Mapping[str, Any]) -> str:
 def parse_set(document: bytes | str | Mapping[str, Any]) -> KeySet:
     """Return the public keys of a JWK Set (RFC 7517 §5).
 
-    Keys of a type we do not know, and encryption keys, are left out as §5 says. Raises `InvalidKey` for text that is no set,
+    Keys of a type we do not know are left out as §5 says. Raises `InvalidKey` for text that is no set,
     more than `MAX_KEYS` keys, and a private key among them (its owner has published it: nothing of the set is trusted).
     """
     if isinstance(document, bytes | str) and len(document) > MAX_SET:
@@ -99,7 +113,12 @@ def parse_set(document: bytes | str | Mapping[str, Any]) -> KeySet:
     listed = value.get("keys") if isinstance(value, Mapping) else None
     if not isinstance(listed, list) or len(listed) > MAX_KEYS:
         raise InvalidKey("not a key set")
-    return KeySet(tuple(_usable(listed)), frozenset(_certified(listed)))
+    usable = tuple(_usable(listed))
+    return KeySet(
+        tuple(key for key in usable if key.get("use", "sig") == "sig"),
+        frozenset(_certified(listed)),
+        tuple(key for key in usable if key.get("use", "enc") == "enc" and key["kty"] in {"EC", "RSA"}),
+    )
 
 
 def _usable(listed: list[Any]) -> Iterable[Mapping[str, Any]]:
@@ -107,11 +126,9 @@ def _usable(listed: list[Any]) -> Iterable[Mapping[str, Any]]:
         if not isinstance(key, dict) or key.get("kty") == "oct" or PRIVATE & key.keys():
             raise InvalidKey("not a set of public keys")
         try:
-            checked = public(key)
+            yield public(key)
         except InvalidKey:
             continue
-        if checked.get("use", "sig") == "sig":
-            yield checked
 
 
 def _certified(listed: list[Any]) -> Iterable[str]:

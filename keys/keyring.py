@@ -10,16 +10,18 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from joserfc import jwk as jose
 from sqlalchemy import Connection
 
-from keys import base64url, jwk, sealing
+from keys import base64url, jwe, jwk, sealing
 from keys.algorithms import Alg, KeyPair
-from keys.errors import Malformed, Mismatch, NoSuchKey, SealBroken, UnknownRoot
+from keys.errors import InvalidKey, Malformed, Mismatch, NoSuchKey, SealBroken, UnknownRoot
 
 Use = Literal[
     "signing", "ledger", "totp", "cookie", "dpop-nonce", "c-nonce", "pepper", "form", "token", "outbox", "signals"
 ]  # fmt: skip
-Purpose = Literal["token", "ledger", "credential"]
+Purpose = Literal["token", "ledger", "credential", "encryption"]
 Stage = Literal["upcoming", "signing", "retiring"]
 
 ROOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
@@ -130,7 +132,10 @@ def _derive(roots: RootKeyring, use: Use) -> SealingRing:
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A private signing key as the rest of the product sees it: an id, a public half, and a signature when asked."""
+    """A private key as the rest of the product sees it: an id, a public half, and a signature when asked.
+
+    One of purpose `encryption` signs nothing: others encrypt to it, and `Keyring.decryption_keys` lets it be used.
+    """
 
     kid: str
     alg: Alg
@@ -144,7 +149,7 @@ class SigningKey:
         """Return the signing key of a key pair; its id is the RFC 7638 thumbprint of the public half."""
         public = pair.public_jwk()
         kid = jwk.thumbprint(public)
-        full = public | {"kid": kid, "use": "sig", "alg": pair.alg}
+        full = public | {"kid": kid, "use": "enc" if purpose == "encryption" else "sig", "alg": pair.alg}
         return cls(kid, pair.alg, purpose, stage, MappingProxyType(full), pair)
 
     def sign(self, message: bytes) -> bytes:
@@ -169,10 +174,34 @@ class Keyring:
         """Return the public halves that may have signed for a purpose, every stage."""
         return jwk.KeySet(tuple(key.public_jwk for key in self.keys if key.purpose == purpose))
 
+    def decryption_keys(self) -> tuple[jwe.DecryptionKey, ...]:
+        """Return the keys that may open what was encrypted to us, every stage: somebody may have read an older set."""
+        return tuple(_decryption_key(key) for key in self.keys if key.purpose == "encryption")
+
     def jwks(self, *purposes: Purpose) -> dict[str, list[dict[str, Any]]]:
-        """Return the published JWK Set (RFC 7517 §5), ordered by id; without arguments all but the ledger's keys."""
-        shown = [key for key in self.keys if key.purpose in (purposes or ("token", "credential"))]
+        """Return the published JWK Set (RFC 7517 §5), ordered by id; without arguments all but the ledger's keys.
+
+        A key to encrypt to is no longer shown once another took its place: nobody shall begin to use it.
+        """
+        chosen = purposes or ("token", "credential")
+        shown = [
+            key for key in self.keys if key.purpose in chosen and (key.purpose, key.stage) != ("encryption", "retiring")
+        ]
         return {"keys": [dict(key.public_jwk) for key in sorted(shown, key=lambda key: key.kid)]}
+
+
+@lru_cache(maxsize=64)
+def _imported(kid: str, pair: KeyPair) -> jwe.DecryptionKey:
+    if isinstance(pair.private, rsa.RSAPrivateKey):
+        return jwe.DecryptionKey(kid, "RSA", jose.RSAKey(pair.private, pair.private))
+    if isinstance(pair.private, ec.EllipticCurvePrivateKey):
+        return jwe.DecryptionKey(kid, "EC", jose.ECKey(pair.private, pair.private))
+    raise InvalidKey("nothing is encrypted to this key")
+
+
+def _decryption_key(key: SigningKey) -> jwe.DecryptionKey:
+    """Wrap the key once a process."""
+    return _imported(key.kid, key.pair)
 
 
 class KeySource(Protocol):

@@ -100,7 +100,7 @@ def registered_response_mode(asked: Unchecked) -> Members:
         mode, alg = response.check_mode(asked.client, asked.parameters.get("response_mode"))
     except ValueError as refused:
         raise Wire("invalid_request", str(refused)) from refused
-    return {"response_mode": mode, "response_alg": alg}
+    return {"response_mode": mode, "response_alg": alg, "response_to": None if alg is None else asked.response_to}
 
 
 def scope_with_openid(asked: Unchecked) -> Members:

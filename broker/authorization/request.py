@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -40,6 +41,7 @@ class Unchecked:
     now: int = 0
     mode: str = "production"
     signed: bool = False
+    response_to: Mapping[str, Any] | None = None
     grant: Permission | None = None
 
     @cached_property
@@ -56,6 +58,7 @@ class WayBack:
     redirect_uri: str
     response_mode: str = "query"
     response_alg: str | None = None
+    response_to: Mapping[str, Any] | None = None
     state: str | None = None
 
 
@@ -65,7 +68,7 @@ class AuthorizationRequest:
 
     `claims` is the parameter without values (`claims_parameter`), `auth_time` whether it was asked for, `hint` sealed.
     `grant_type` is how the decision is redeemed, `binding_message` what the client shows beside it (CIBA Core §7.1).
-    `response_alg` signs the response, None leaves it unsigned. `code_challenge` is None where the client proves itself otherwise.
+    `response_alg` signs the response, None leaves it unsigned; `response_to` is whom it is encrypted to (`keys.jwe.Recipient`), if anybody. `code_challenge` is None where the client proves itself otherwise.
     `grant_action`: what is to be done with the grant `grant_id`.
     """
 
@@ -76,6 +79,7 @@ class AuthorizationRequest:
     data: DataRequest
     response_mode: str = "query"
     response_alg: str | None = None
+    response_to: Mapping[str, Any] | None = None
     state: str | None = None
     nonce: str | None = None
     dpop_jkt: str | None = None

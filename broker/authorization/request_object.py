@@ -1,4 +1,4 @@
-"""Request objects: a request signed by its client, by value or from an address it registered (RFC 9101, FAPI 2.0 Message Signing §5.3).
+"""Request objects: a request signed by its client (and encrypted to us), by value or from an address it registered (RFC 9101, FAPI 2.0 Message Signing §5.3).
 
 1. By reference: an address the client registered, fetched through the one way out, bounded.
 2. The client's own keys, the algorithm it registered or one of its profile's; `iss` = `client_id` = the client; `aud` the issuer,
@@ -14,9 +14,10 @@ from broker.clients.registry import Client, Registry
 from broker.egress import Egress, EgressRefused
 from broker.errors import Wire
 from broker.parameters import Parameters
-from keys import canonical, jws
+from keys import canonical, jwe, jws
 from keys import errors as keys_errors
 from keys.jws import Claims
+from keys.keyring import Keyring
 
 TYPES = ("application/oauth-authz-req+jwt", "application/jwt")
 TIMEOUT = 5.0  # seconds
@@ -27,9 +28,15 @@ STRUCTURED = frozenset({"claims", "authorization_details"})
 MAX_RESOURCES = 20
 
 
-async def read(token: str, client: Client, *, registry: Registry, issuer: str, now: int) -> Parameters:
-    """Return the parameters a client signed; `Wire` `invalid_request_object` for an object that is not good, whatever is wrong."""
+async def read(
+    token: str, client: Client, *, registry: Registry, issuer: str, now: int, keyring: Keyring
+) -> Parameters:
+    """Return the parameters a client signed, and perhaps encrypted to a key of `keyring`.
+
+    `Wire` `invalid_request_object` for an object that is not good, whatever is wrong.
+    """
     try:
+        token = _opened(token, client, keyring) if jwe.is_encrypted(token) else token
         kid = jws.unverified_header(token).get("kid")
         claims = jws.verify(
             jws.REQUEST_OBJECT,
@@ -52,14 +59,20 @@ async def fetch(address: str, client: Client, egress: Egress) -> str:
     if address not in client.request_uris:
         raise Wire("invalid_request_uri", "the address of the request is not registered")
     try:
-        reply = await egress.request(
-            "GET", address, max_bytes=jws.REQUEST_OBJECT.max_size, timeout=TIMEOUT, media_types=TYPES
-        )
+        reply = await egress.request("GET", address, max_bytes=jwe.MAX_SIZE, timeout=TIMEOUT, media_types=TYPES)
     except EgressRefused as refused:
         raise Wire("invalid_request_uri", f"the request cannot be fetched: {refused.reason}") from refused
     if reply.status != 200 or not reply.content.isascii():
         raise Wire("invalid_request_uri", "the request cannot be fetched")
     return reply.content.decode("ascii").strip()
+
+
+def _opened(token: str, client: Client, keyring: Keyring) -> str:
+    """Open an encrypted object; a client that registered how it encrypts does it that way (RFC 9101 §6.1)."""
+    alg, enc = client.request_object_encryption_alg, client.request_object_encryption_enc
+    return jwe.decrypt(
+        token, keyring.decryption_keys(), algs=() if alg is None else (alg,), encs=() if enc is None else (enc,)
+    )
 
 
 def algorithms(client: Client) -> frozenset[str]:

@@ -12,8 +12,9 @@ from broker.answers import Page, Redirect
 from broker.authorization.request import AuthorizationRequest, WayBack
 from broker.clients import web_address
 from broker.clients.metadata import ClientMetadata
-from keys import jws
+from keys import jwe, jws
 from keys.algorithms import Alg
+from keys.jwe import Recipient
 from keys.keyring import Keyring
 
 PLAIN = ("query", "form_post")
@@ -86,10 +87,11 @@ def _answer(
 
 
 def _signed(request: AuthorizationRequest | WayBack, members: Mapping[str, str], keyring: Keyring, now: int) -> str:
-    """Sign the members for the one client they are for, for two minutes (JARM §2.1)."""
+    """Sign the members for the one client they are for, for two minutes, and encrypt that where it registered a key (JARM §2.1, §2.2)."""
     about = {"aud": request.client_id, "iat": now // SECOND, "exp": now // SECOND + LIFETIME}
     key = keyring.signer(purpose="token", alg=cast("Alg", request.response_alg))
-    return jws.sign(key, {**members, **about}, typ="JWT")
+    signed = jws.sign(key, {**members, **about}, typ="JWT")
+    return signed if request.response_to is None else jwe.encrypt(Recipient(**request.response_to), signed)
 
 
 def _location(redirect_uri: str, members: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from keys.jwk import KeySet
 SECOND = 1_000_000  # microseconds
 KEPT = 300 * SECOND  # how long a fetched set serves without asking again
 TRUSTED = 3600 * SECOND  # how long it still serves while its address does not answer
+ANY = ""  # a `kid` that no key has: who asks looks for whatever key fits, not for one by name
 PAUSE = 15 * SECOND  # at most one fetch for a client in this time, whoever asks with whatever `kid`
 MAX_BYTES = 128 * 1024
 REMEMBERED = 10_000  # registered sets kept parsed in a process
@@ -92,7 +93,7 @@ def _worth_asking(known: _Fetched, kid: str | None, certificate: str | None, now
     if now - known.tried < PAUSE:
         return False
     if certificate is None:
-        listed = any(key.get("kid") == kid for key in known.keys.keys)
+        listed = kid == ANY or any(key.get("kid") == kid for key in known.keys.keys)
     else:
         listed = certificate in known.keys.certificates
     return now - known.at >= KEPT or not listed

@@ -21,6 +21,8 @@ _PLACEHOLDER = "${"
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 SigningAlg = Literal["ES256", "PS256", "EdDSA", "Ed25519", "RS256"]
+EncryptionAlg = Literal["RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW"]
+ContentEncryption = Literal["A128GCM", "A256GCM"]
 AuthMethod = Literal[
     "private_key_jwt",
     "tls_client_auth",
@@ -76,11 +78,21 @@ class ClientMetadata(BaseModel):
     token_endpoint_auth_method: AuthMethod = "private_key_jwt"  # noqa: S105  # an RFC 7591 name, no secret
     token_endpoint_auth_signing_alg: SigningAlg = "ES256"  # noqa: S105  # as above
     id_token_signed_response_alg: Literal["ES256", "PS256", "EdDSA", "RS256"] = "ES256"  # noqa: S105  # as above
+    id_token_encrypted_response_alg: EncryptionAlg | None = None
+    id_token_encrypted_response_enc: ContentEncryption | None = None
     userinfo_signed_response_alg: Literal["ES256", "PS256", "EdDSA", "RS256"] | None = None
+    userinfo_encrypted_response_alg: EncryptionAlg | None = None
+    userinfo_encrypted_response_enc: ContentEncryption | None = None
+    introspection_encrypted_response_alg: EncryptionAlg | None = None
+    introspection_encrypted_response_enc: ContentEncryption | None = None
+    request_object_encryption_alg: Literal["ECDH-ES", "RSA-OAEP-256"] | None = None
+    request_object_encryption_enc: ContentEncryption | None = None
     request_object_signing_alg: SigningAlg | None = None
     require_signed_request_object: bool = False
     request_uris: Annotated[tuple[Address, ...], Field(max_length=20)] = ()
     authorization_signed_response_alg: Literal["ES256", "PS256", "EdDSA", "RS256"] | None = None
+    authorization_encrypted_response_alg: EncryptionAlg | None = None
+    authorization_encrypted_response_enc: ContentEncryption | None = None
     tls_client_auth_subject_dn: CertificateName | None = None
     tls_client_auth_san_dns: CertificateName | None = None
     tls_client_auth_san_uri: CertificateName | None = None
@@ -188,6 +200,10 @@ class ClientMetadata(BaseModel):
         """The names by which the client's certificate is known, with their kinds (RFC 8705 §2.1.2)."""
         given = [(kind, getattr(self, f"tls_client_auth_{kind}")) for kind in get_args(certificates.Name)]
         return [(kind, name) for kind, name in given if name is not None]
+
+    def encryption(self, answer: str) -> tuple[str | None, str | None]:
+        """Return how answers of a kind (`id_token`, `userinfo`, `authorization`, `introspection`) are encrypted: key and content."""
+        return getattr(self, f"{answer}_encrypted_response_alg"), getattr(self, f"{answer}_encrypted_response_enc")
 
     def name(self, language: str) -> str:
         """Return the client's name in a language, else its plain one."""

@@ -75,6 +75,20 @@ def _userinfo_strong(client: ClientMetadata) -> bool:
     return client.userinfo_signed_response_alg in {None, *STRONG}
 
 
+ANSWERS = ("id_token", "userinfo", "authorization", "introspection")
+
+
+def _encryption_whole(client: ClientMetadata) -> bool:
+    pairs = [client.encryption(answer) for answer in ANSWERS]
+    pairs.append((client.request_object_encryption_alg, client.request_object_encryption_enc))
+    return all((alg is None) == (enc is None) for alg, enc in pairs)
+
+
+def _keys_to_encrypt_to(client: ClientMetadata) -> bool:
+    encrypts = any(client.encryption(answer)[0] is not None for answer in ANSWERS)
+    return not encrypts or client.jwks is not None or client.jwks_uri is not None
+
+
 def _requests_strong(client: ClientMetadata) -> bool:
     return client.request_object_signing_alg in {None, *STRONG}
 
@@ -189,6 +203,8 @@ RULES: tuple[Rule, ...] = (
     Rule("a secret comes with its method and no other",     "RFC 7591 §2",              "client_secret_hash",                     EVERY,     STRICT, _secret_with_its_method),
     Rule("this method needs jwks or jwks_uri",              "RFC 7591 §2",              "jwks",                                   EVERY,     STRICT, _keys_to_be_known_by),
     Rule("the certificate is known by exactly one name",    "RFC 8705 §2.1.2",          "tls_client_auth_subject_dn",             EVERY,     STRICT, _one_name),
+    Rule("encryption names its key's algorithm and its content's", "OpenID Connect Registration §2", "jwks",              EVERY,     STRICT, _encryption_whole),
+    Rule("what is encrypted needs jwks or jwks_uri",        "OpenID Connect Registration §2", "jwks",                             EVERY,     STRICT, _keys_to_encrypt_to),
     Rule("a public client gets no token for itself",        "RFC 6749 §4.4",            "grant_types",                            EVERY,     STRICT, _nothing_alone_when_public),
     Rule("a public client asks nobody behind the front",    "CIBA Core §4",             "grant_types",                            EVERY,     STRICT, _proves_itself_behind),
     Rule("the client polls, or is told to (poll, ping)",    "CIBA Core §4",             "backchannel_token_delivery_mode",        EVERY,     STRICT, _says_how_it_is_told),

@@ -17,7 +17,7 @@ from broker.clients.authentication import METHODS
 from broker.clients.metadata import TAGGED, ClientMetadata
 from broker.errors import Wire
 from keys import errors as keys_errors
-from keys import jwk, opaque
+from keys import jwe, jwk, opaque
 
 #: Members that the operator or this server decides. A member of `ClientMetadata` is here or in `ALLOWED` (a test).
 OURS = frozenset(
@@ -33,7 +33,10 @@ ALLOWED = frozenset(
         "frontchannel_logout_uri", "frontchannel_logout_session_required",
         "response_types", "grant_types", "scope",
         "token_endpoint_auth_method", "token_endpoint_auth_signing_alg", "id_token_signed_response_alg",
-        "userinfo_signed_response_alg",
+        "userinfo_signed_response_alg", "id_token_encrypted_response_alg", "id_token_encrypted_response_enc",
+        "userinfo_encrypted_response_alg", "userinfo_encrypted_response_enc", "authorization_encrypted_response_alg",
+        "authorization_encrypted_response_enc", "introspection_encrypted_response_alg", "introspection_encrypted_response_enc",
+        "request_object_encryption_alg", "request_object_encryption_enc",
         "request_object_signing_alg", "require_signed_request_object", "request_uris", "authorization_signed_response_alg",
         "backchannel_token_delivery_mode", "backchannel_client_notification_endpoint",
         "backchannel_authentication_request_signing_alg", "backchannel_user_code_parameter",
@@ -134,6 +137,10 @@ def _check_keys(client: ClientMetadata, jwks: Mapping[str, Any]) -> None:
         raise _bad("jwks", "no key for token_endpoint_auth_signing_alg")
     if client.token_endpoint_auth_method == "self_signed_tls_client_auth" and not keys.certificates:  # noqa: S105 - as above
         raise _bad("jwks", "no certificate (x5c) of one of the keys")
+    for answer in profile.ANSWERS:
+        alg, _ = client.encryption(answer)
+        if alg is not None and keys.recipient(alg, jwe.ALGS[alg]) is None:
+            raise _bad("jwks", f"no key for {answer}_encrypted_response_alg")
 
 
 def _refused(problem: ValidationError) -> Wire:

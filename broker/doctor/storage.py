@@ -6,7 +6,7 @@ from statistics import median
 
 from broker.doctor.deployment import UNSEEN
 from broker.doctor.facts import Facts, Verdict
-from keys.sources.sealed import WANTED
+from keys.sources.sealed import WANTED, StoredKey
 
 SECOND = 1_000_000  # microseconds
 DAY = 86_400
@@ -188,6 +188,11 @@ def signing_keys(facts: Facts) -> Verdict:
     return Verdict("pass", f"{len(signing)} sign, {len(waiting)} announced")
 
 
+def _encrypted_to(key: StoredKey) -> bool:
+    """Whether others may encrypt to a key: not once another took its place."""
+    return key.purpose == "encryption" and key.stage != "retiring"
+
+
 def published_keys(facts: Facts) -> Verdict:
     """Whether the world gets the keys that this installation signs with."""
     got = facts.served.keys
@@ -197,7 +202,7 @@ def published_keys(facts: Facts) -> Verdict:
     served = [key for key in members if isinstance(key, dict)] if isinstance(members, list) else []
     if any(name in key for key in served for name in ("d", "p", "q", "k")):
         return Verdict("fail", "private keys are published", "stop serving this, and run `semel keys rotate --revoke`")
-    wanted = {key.kid for key in facts.stored.keys if key.purpose == "token"}
+    wanted = {key.kid for key in facts.stored.keys if key.purpose == "token" or _encrypted_to(key)}
     if {key.get("kid") for key in served} != wanted:
         return Verdict(
             "fail",

@@ -29,6 +29,7 @@ from broker.authorization import (
 )
 from broker.authorization.pushed import PushedRequest
 from broker.authorization.request import AuthorizationRequest, Unchecked
+from broker.clients import recipients
 from broker.clients.registry import Client
 from broker.database import Tx
 from broker.errors import Wire
@@ -110,10 +111,12 @@ async def _unchecked(wired: needs.Parts, given: Parameters, now: int) -> Uncheck
     if client.profile != "baseline" or client.require_pushed_authorization_requests:
         raise Wire("invalid_request", "this client pushes its requests (RFC 9126 §5)")
     token = await _signed(wired, given, client)
-    if token is None:
-        return needs.unchecked(wired, client, given, now)
-    inside = await request_object.read(token, client, registry=wired.registry, issuer=wired.issuer, now=now)
-    return needs.unchecked(wired, client, inside, now, signed=True)
+    inside, to = given, await recipients.of_response(wired.registry, client, now)
+    if token is not None:
+        inside = await request_object.read(
+            token, client, registry=wired.registry, issuer=wired.issuer, now=now, keyring=wired.keyring
+        )
+    return needs.unchecked(wired, client, inside, now, signed=token is not None, response_to=to)
 
 
 async def _signed(wired: needs.Parts, given: Parameters, client: Client) -> str | None:

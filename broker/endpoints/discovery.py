@@ -17,7 +17,7 @@ from starlette.requests import Request
 from broker import needs
 from broker.answers import Raw
 from broker.authorization import claim_values, grant_management, pkce, prompt, request_object, response
-from broker.clients import authentication
+from broker.clients import authentication, profile
 from broker.clients.mutual_tls import MutualTls
 from broker.endpoints import (
     details_schema,
@@ -40,7 +40,7 @@ from broker.tokens import access_token
 from consent import intended_use
 from consent.catalogue import Catalogue
 from consent.intended_use import Uses
-from keys import canonical, jws
+from keys import algorithms, canonical, jwe, jws
 
 OPENID_CONFIGURATION = "/.well-known/openid-configuration"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
@@ -133,6 +133,8 @@ def _requests(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
         "display_values_supported": ["page", "touch"],
         "request_parameter_supported": True,
         "request_object_signing_alg_values_supported": request_object.ANY,
+        "request_object_encryption_alg_values_supported": list(algorithms.ENCRYPTION),
+        "request_object_encryption_enc_values_supported": list(jwe.ENCS),
         "request_uri_parameter_supported": True,
         "require_request_uri_registration": True,
         "ui_locales_supported": list(needs.LANGUAGES),
@@ -141,7 +143,13 @@ def _requests(issuer: str, scopes: Iterable[str]) -> dict[str, Any]:
 
 def _answers(claims: Iterable[str]) -> dict[str, Any]:
     """What comes back."""
+    encrypted = {
+        f"{answer}_encryption_{part}_values_supported": values
+        for answer in profile.ANSWERS
+        for part, values in (("alg", list(jwe.ALGS)), ("enc", list(jwe.ENCS)))
+    }
     return {
+        **encrypted,
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": list(jws.FOR_CLIENTS),
         "userinfo_signing_alg_values_supported": list(jws.FOR_CLIENTS),

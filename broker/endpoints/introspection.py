@@ -13,12 +13,13 @@ from starlette.requests import Request
 
 from broker import caller, needs, parameters
 from broker.answers import Json, Raw
-from broker.clients import authentication
+from broker.clients import authentication, recipients
 from broker.clients.authentication import AuthenticatedClient
 from broker.database import Tx
 from broker.errors import Wire
 from broker.tokens import access_token, reference, replay, standing
-from keys import jws
+from keys import jwe, jws
+from keys.jwe import Recipient
 from keys.jws import Claims
 
 PATH = "/introspection"
@@ -55,7 +56,9 @@ async def gather(request: Request) -> Facts | Json | Raw:
     if claims is not None and claims["aud"] in asking.client.serves and _counts(wired, claims, now):
         told = {"active": True, "token_type": access_token.scheme(claims.get("cnf", {}))}
         told |= {name: claims[name] for name in TOLD if name in claims}
-    answer = _answer(wired, asking.client_id, told, now, signed=SIGNED in request.headers.get("accept", ""))
+    signed = SIGNED in request.headers.get("accept", "")
+    to = await recipients.of(wired.registry, asking.client, "introspection", now) if signed else None
+    answer = _answer(wired, asking.client_id, told, now, signed=signed, to=to)
     return answer if asking.assertion_id is None else Facts(asking, answer)
 
 
@@ -76,11 +79,14 @@ def _counts(wired: needs.Parts, claims: Claims, now: int) -> bool:
         return behind is not None and standing.granted(tx, behind, claims["client_id"], claims["jti"], now=now)
 
 
-def _answer(wired: needs.Parts, caller: str, told: dict[str, Any], now: int, *, signed: bool) -> Json | Raw:
-    """Plain JSON, or a token about the token that only its addressee takes for one (RFC 9701 §5)."""
+def _answer(
+    wired: needs.Parts, caller: str, told: dict[str, Any], now: int, *, signed: bool, to: Recipient | None
+) -> Json | Raw:
+    """Plain JSON, or a token about the token that only its addressee takes for one, and can read where it is encrypted (RFC 9701 §5)."""
     headers = {"Cache-Control": "no-store", "Vary": "Accept"}
     if not signed:
         return Json(told, headers=headers)
     claims = {"iss": wired.issuer, "aud": caller, "iat": now // SECOND, "token_introspection": told}
     signer = wired.keyring.signer(purpose="token", alg=access_token.ALG)
-    return Raw(jws.sign(signer, claims, typ=TYPE).encode(), SIGNED, headers=headers)
+    content = jws.sign(signer, claims, typ=TYPE)
+    return Raw((content if to is None else jwe.encrypt(to, content)).encode(), SIGNED, headers=headers)

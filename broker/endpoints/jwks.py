@@ -19,9 +19,12 @@ async def gather(request: Request) -> Keyring:
 
 
 def act(keyring: Keyring, _now: int) -> Raw:
-    """Publish the public halves of what signs tokens, every stage: upcoming ones are known before they sign, retiring ones still verify."""
+    """Publish the public halves of what signs tokens, every stage: upcoming ones are known before they sign, retiring ones still verify.
+
+    Beside them what requests are encrypted to.
+    """
     return Raw(
-        canonical.dumps(keyring.jwks("token")),
+        canonical.dumps(keyring.jwks("token", "encryption")),
         "application/jwk-set+json",
         headers={"Cache-Control": f"public, max-age={MAX_AGE}"},
     )

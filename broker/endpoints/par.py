@@ -10,6 +10,7 @@ from broker import caller, needs, parameters
 from broker.answers import Json
 from broker.authorization import checks, pushed, request_object
 from broker.authorization.request import AuthorizationRequest
+from broker.clients import recipients
 from broker.clients.authentication import AuthenticatedClient
 from broker.database import Tx
 from broker.tokens import dpop, replay
@@ -40,9 +41,22 @@ async def gather(request: Request) -> Facts:
     signed = "request" in given
     if signed and "request_uri" not in given:
         given = await request_object.read(
-            given["request"], client.client, registry=wired.registry, issuer=wired.issuer, now=now
+            given["request"],
+            client.client,
+            registry=wired.registry,
+            issuer=wired.issuer,
+            now=now,
+            keyring=wired.keyring,
         )
-    asked = needs.unchecked(wired, client.client, given, now, proof_jkt=proof.jkt if proof else None, signed=signed)
+    asked = needs.unchecked(
+        wired,
+        client.client,
+        given,
+        now,
+        proof_jkt=proof.jkt if proof else None,
+        signed=signed,
+        response_to=await recipients.of_response(wired.registry, client.client, now),
+    )
     checked = checks.check(asked, checks.At.PUSH)
     return Facts(client, proof, checked, pushed.new_uri(), wired.durations.pushed_request, dpop.offer(ring, now))
 

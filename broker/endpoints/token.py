@@ -22,7 +22,7 @@ from starlette.requests import Request
 from broker import caller, needs, parameters
 from broker.answers import Json, Later, Refusal
 from broker.authorization.released import Releases
-from broker.clients import authentication, profile
+from broker.clients import authentication, profile, recipients
 from broker.clients.authentication import AuthenticatedClient
 from broker.database import Tx
 from broker.errors import Wire
@@ -106,6 +106,7 @@ async def gather(request: Request) -> Facts:
         now=now,
         x5t=caller.bound_to(request, client, now),
         release=Releases.of(wired).prepare,
+        recipient=await recipients.of(wired.registry, client.client, "id_token", now) if client is not None else None,
     )
     return Facts(grant, await grant.gather(asked), client, proof, dpop.offer(ring, now) if proof else {})
 

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from broker import caller, needs
 from broker.answers import Json, Later, Raw, Refusal
 from broker.authorization.released import Prepared, Releases
+from broker.clients import recipients
 from broker.database import Tx
 from broker.errors import Wire
 from broker.evidence import preview
@@ -24,8 +25,9 @@ from consent import permission
 from consent.intended_use import ACR
 from consent.ledger_entry import Entry
 from consent.permission import Permission
-from keys import jws
+from keys import canonical, jwe, jws
 from keys.algorithms import Alg
+from keys.jwe import Recipient
 
 PATH = "/userinfo"
 SECOND = 1_000_000  # microseconds
@@ -41,6 +43,7 @@ class Facts:
     held: Held | None
     prepared: Prepared | None
     next_nonce: Mapping[str, str]
+    recipient: Recipient | None = None
 
     @property
     def enters(self) -> bool:
@@ -56,7 +59,9 @@ async def gather(request: Request) -> Facts:
     with wired.database.read() as tx:
         held = preview.open_(tx, wired.vault, shown.text.encode(), now)
     prepared = await _prepared(wired, shown, held, now)
-    return Facts(wired, shown, held, prepared, dpop.offer(ring, now))
+    client = wired.registry.active(shown.token.client_id)
+    to = None if client is None else await recipients.of(wired.registry, client, "userinfo", now)
+    return Facts(wired, shown, held, prepared, dpop.offer(ring, now), to)
 
 
 async def _prepared(wired: needs.Parts, shown: Presented, held: Held | None, now: int) -> Prepared | None:
@@ -104,7 +109,7 @@ def _later(facts: Facts, prepared: Prepared, given: Permission, now: int) -> Lat
 
 
 def _answer(facts: Facts, claims: Mapping[str, Any], now: int) -> Json | Raw:
-    """Write the answer: JSON, or signed for a client that registered for that (Core §5.3.2)."""
+    """Write the answer: JSON, or signed and encrypted as the client registered (Core §5.3.2)."""
     token, wired = facts.presented.token, facts.wired
     headers = {"Cache-Control": "no-store", **facts.next_nonce}
     client = wired.registry.active(token.client_id)
@@ -112,8 +117,12 @@ def _answer(facts: Facts, claims: Mapping[str, Any], now: int) -> Json | Raw:
         raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
     body = {**claims, "sub": token.subject}
     alg = client.userinfo_signed_response_alg
-    if alg is None:
+    if alg is None and facts.recipient is None:
         return Json(body, headers=headers)
-    about = {"iss": wired.issuer, "aud": token.client_id, "iat": now // SECOND}
-    signed = jws.sign(wired.keyring.signer(purpose="token", alg=cast("Alg", alg)), {**body, **about}, typ="JWT")
-    return Raw(signed.encode(), "application/jwt", headers=headers)
+    content = canonical.dumps(body).decode()
+    if alg is not None:
+        about = {"iss": wired.issuer, "aud": token.client_id, "iat": now // SECOND}
+        content = jws.sign(wired.keyring.signer(purpose="token", alg=cast("Alg", alg)), {**body, **about}, typ="JWT")
+    if facts.recipient is not None:
+        content = jwe.encrypt(facts.recipient, content, nested=alg is not None)
+    return Raw(content.encode(), "application/jwt", headers=headers)

@@ -18,7 +18,7 @@ from consent.ledger import Appended
 from consent.ledger_entry import Entry
 from consent.permission import Permission
 from consent.request import DataRequest
-from keys import opaque
+from keys import jwe, opaque
 from keys.keyring import RootKeyring
 
 SECOND = 1_000_000  # microseconds
@@ -107,8 +107,8 @@ def sign(asked: TokenRequest, about: About, *, refreshable: bool, identify: bool
 
 
 def identity(asked: TokenRequest, about: About, claims: Mapping[str, Any] | None = None) -> str:
-    """Sign an ID token, with the claims of the person that were entered as handed over."""
-    return id_token.mint(
+    """Sign an ID token, with the claims of the person that were entered as handed over; encrypt it where that is registered."""
+    signed = id_token.mint(
         asked.keyring,
         issuer=asked.issuer,
         subject=about.subject,
@@ -122,6 +122,7 @@ def identity(asked: TokenRequest, about: About, claims: Mapping[str, Any] | None
         alg=about.client.id_token_signed_response_alg,
         claims=claims,
     )
+    return signed if asked.recipient is None else jwe.encrypt(asked.recipient, signed)
 
 
 def keep(tx: Tx, issued: Issued, given: Permission, now: int) -> None:

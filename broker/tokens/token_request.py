@@ -10,6 +10,7 @@ from broker.parameters import Parameters
 from broker.tokens.dpop import VerifiedProof
 from consent.catalogue import Catalogue
 from consent.intended_use import Uses
+from keys.jwe import Recipient
 from keys.keyring import Keyring, RootKeyring
 from keys.vault import Vault
 
@@ -20,7 +21,8 @@ class TokenRequest:
 
     `client` is None only for a grant that admits anonymous callers, `proof` only for a client that is not held to send one
     and did not. `x5t` is the thumbprint of its certificate where tokens are to be bound to that. `lifetime` of tokens in seconds, `now` in
-    microseconds. `release` prepares the claims of an ID token (`broker.authorization.released.Releases.prepare`).
+    microseconds. `release` prepares the claims of an ID token (`broker.authorization.released.Releases.prepare`),
+    `recipient` is whom it is encrypted to.
     The endpoint spends the assertion and the proof; a grant spends only what it redeems.
     """
 
@@ -38,6 +40,7 @@ class TokenRequest:
     now: int
     x5t: str | None = None
     release: Callable[..., Awaitable[Any]] | None = None
+    recipient: Recipient | None = None
 
     @property
     def jkt(self) -> str | None:

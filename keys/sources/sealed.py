@@ -13,13 +13,16 @@ from keys.keyring import Keyring, Purpose, SealingRing, SigningKey, Stage
 from keys.tables import signing_key
 
 SECOND = 1_000_000  # microseconds
-#: What signs for whom: access tokens and receipts ES256, ID tokens as each client registered, credentials ES256.
+#: What signs for whom: access tokens and receipts ES256, ID tokens as each client registered, credentials ES256; and what clients
+#: encrypt to.
 WANTED: tuple[tuple[Purpose, Alg], ...] = (
     ("token", "ES256"),
     ("token", "PS256"),
     ("token", "EdDSA"),
     ("token", "RS256"),
     ("credential", "ES256"),
+    ("encryption", "ECDH-ES"),
+    ("encryption", "RSA-OAEP-256"),
 )
 
 
@@ -100,7 +103,9 @@ def load(tx: Connection, ring: SealingRing, purposes: Collection[Purpose]) -> Ke
     return Keyring(tuple(keys))
 
 
-def listed(tx: Connection, purposes: Collection[Purpose] = ("token", "credential", "ledger")) -> tuple[StoredKey, ...]:
+def listed(
+    tx: Connection, purposes: Collection[Purpose] = ("token", "credential", "encryption", "ledger")
+) -> tuple[StoredKey, ...]:
     """Return what may be shown of the stored keys, by purpose and age; needs no ring."""
     chosen = select(signing_key).where(signing_key.c.purpose.in_(purposes))
     rows = tx.execute(chosen.order_by(signing_key.c.purpose, signing_key.c.alg, signing_key.c.created))
