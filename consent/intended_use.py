@@ -64,6 +64,14 @@ class Alternative(Declared):
     url: Annotated[Line, Field(pattern=r"^(https?://|\$\{)[!-~]+$")]  # it becomes a link: no other scheme
 
 
+class Processor(Declared):
+    """Another agency that may act for the controller, inside what the person gave it (GDPR art. 28); `client_id` is its own."""
+
+    client_id: Line
+    name: Words
+    reason: Words
+
+
 class UseItem(Declared):
     """One item of a use. `sensitivity` is the catalogue's class; `retention_days` how long the agency keeps the value."""
 
@@ -94,6 +102,7 @@ class IntendedUse(Declared):
     purpose: Words
     legal_basis: LegalBasis
     controller: Controller
+    processors: Several[Processor] = ()
     items: Several[UseItem]
     consequence: Words
     alternative: Alternative
@@ -103,6 +112,9 @@ class IntendedUse(Declared):
         twice = [item for item, count in Counter(item.id for item in self.items).items() if count > 1]
         if twice or not self.items:
             raise ValueError(f"items named twice: {' '.join(twice)}" if twice else "no items")
+        acting = [self.client_id, *(one.client_id for one in self.processors)]
+        if len(set(acting)) < len(acting):
+            raise ValueError("a processor is named once, and is not the client itself")
         if self.kind == "once" and (self.ceiling_days is not None or self.durations):
             raise ValueError("a use of kind once has no ceiling and no durations")
         if self.kind == "ongoing":
@@ -113,8 +125,11 @@ class IntendedUse(Declared):
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the use's canonical JSON: what a record cites."""
-        return hashlib.sha256(canonical.dumps(self.model_dump(mode="json"))).digest()
+        """SHA-256 of the use's canonical JSON: what a record cites. Members that came later are in it where they are used."""
+        members = self.model_dump(mode="json")
+        if not self.processors:
+            del members["processors"]
+        return hashlib.sha256(canonical.dumps(members)).digest()
 
     @property
     def purpose_id(self) -> str:
@@ -125,6 +140,10 @@ class IntendedUse(Declared):
     def item_ids(self) -> tuple[str, ...]:
         """The ids of all registered items, in the order they are shown."""
         return tuple(item.id for item in self.items)
+
+    def processor(self, client_id: str) -> Processor | None:
+        """Give the processor that is this client; None when it is none of this use."""
+        return next((one for one in self.processors if one.client_id == client_id), None)
 
     def item(self, item_id: str) -> UseItem:
         """Give one registered item. Raises `KeyError`."""

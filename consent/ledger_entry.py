@@ -35,7 +35,7 @@ EVENTS: dict[str, tuple[set[str], set[str]]] = {
     "permission.superseded": (set(),                                  _WHO | {"reason", "by"}),
     "permission.exhausted":  (set(),                                  _WHO | {"reason"}),
     "access.previewed":      (set(),                                  _WHO | {"items", "sources"}),
-    "access.released":       ({"items", "repeat_of"},                 _WHO | {"items", "sources", "door", "reason"}),
+    "access.released":       ({"items", "repeat_of", "processor"},    _WHO | {"items", "sources", "door", "reason"}),
     "credential.issued":     ({"items", "configuration", "copies"},   _WHO | {"items", "sources"}),
 }
 # fmt: on
@@ -209,13 +209,15 @@ def access_released(
     sources: Iterable[str] = (),
     repeat_of: int | None = None,
     once: Once | None = None,
+    processor: str | None = None,
     **who: str,
 ) -> Entry:
     """Return `access.released`: `items` with their true statuses, `seen` as the agency saw them.
 
-    `repeat_of` is the sequence number that an earlier call with the same idempotency key got.
+    `processor` is the client that called for it, where it acts for the party. `repeat_of` is the sequence number that an earlier call with the same idempotency key got.
     """
-    body: dict[str, Any] = {"items": dict(seen)} | ({} if repeat_of is None else {"repeat_of": repeat_of})
+    further = {"repeat_of": repeat_of, "processor": processor}
+    body: dict[str, Any] = {"items": dict(seen)} | {name: one for name, one in further.items() if one is not None}
     private = {**_who(who), "items": dict(items), **_sources(sources)}
     return Entry(entry_id, "access.released", stream, party, purpose, permission, body=body, private=private, once=once)
 

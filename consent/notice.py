@@ -20,9 +20,11 @@ from consent.request import DataRequest
 from consent.tables import notice as table
 from keys import canonical
 
-Kind = Literal["who", "why", "basis", "items", "optional", "until", "sources", "consequence", "alternative"]
+Kind = Literal[
+    "who", "why", "basis", "items", "optional", "until", "processors", "sources", "consequence", "alternative"
+]
 
-#: The order in which people read (who, why, which data, what is optional, how long, from where, what if not).
+#: The order in which people read (who, why, which data, what is optional, how long, who else, from where, what if not).
 ORDER: tuple[Kind, ...] = (
     "who",
     "why",
@@ -30,6 +32,7 @@ ORDER: tuple[Kind, ...] = (
     "items",
     "optional",
     "until",
+    "processors",
     "sources",
     "consequence",
     "alternative",
@@ -52,14 +55,24 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Party:
+    """Another agency that will see the values (its client id): whom it works for, and why."""
+
+    id: str
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Block:
-    """One part of the page: a heading, a text, rows, a link; what a kind does not have is empty."""
+    """One part of the page: a heading, a text, rows, parties, a link; what a kind does not have is empty."""
 
     kind: Kind
     heading: str = ""
     text: str = ""
     items: tuple[Item, ...] = ()
     link: str = ""
+    parties: tuple[Party, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,10 @@ class Notice:
     def digest(self) -> bytes:
         """SHA-256 of the notice's canonical JSON: what the ledger cites."""
         return hashlib.sha256(canonical.dumps(to_json(self))).digest()
+
+    def names(self, client_id: str) -> bool:
+        """Whether the person read that this other agency acts for the one that asks."""
+        return any(party.id == client_id for block in self.blocks for party in block.parties)
 
     def item(self, item_id: str) -> Item:
         """Give one row. Raises `KeyError`."""
@@ -118,11 +135,13 @@ def _blocks(use: IntendedUse, request: DataRequest, catalogue: Catalogue, langua
         Block("items", said("items"), said("items_text"), required),
         Block("optional", said("optional"), said("optional_text"), optional),
         Block("until", said("until"), _until(use, request, language)),
+        Block("processors", said("processors"), said("processors_text"), parties=_parties(use, language)),
         Block("sources", said("sources"), names),
         Block("consequence", said("consequence"), use.consequence[language]),
         Block("alternative", said("alternative"), use.alternative.text[language], link=use.alternative.url),
     )
-    return tuple(block for block in blocks if block.items or block.kind not in {"items", "optional"})
+    empty = {"items", "optional", "processors"}
+    return tuple(block for block in blocks if block.items or block.parties or block.kind not in empty)
 
 
 def _items(use: IntendedUse, chosen: frozenset[str], catalogue: Catalogue, language: str) -> tuple[Item, ...]:
@@ -139,6 +158,14 @@ def _items(use: IntendedUse, chosen: frozenset[str], catalogue: Catalogue, langu
     )
 
 
+def _parties(use: IntendedUse, language: str) -> tuple[Party, ...]:
+    def works(name: str) -> str:
+        named = {"processor": wording.isolated(name), "agency": wording.isolated(use.controller.name[language])}
+        return wording.sentence(language, "works_for", **named)
+
+    return tuple(Party(one.client_id, works(one.name[language]), one.reason[language]) for one in use.processors)
+
+
 def _until(use: IntendedUse, request: DataRequest, language: str) -> str:
     if request.kind == "once":
         return wording.sentence(language, wording.name_for(use.mode, "until_once"))
@@ -150,15 +177,21 @@ def to_json(notice: Notice) -> dict[str, Any]:
     """Give the notice as JSON; what a block does not have is left out."""
     blocks = [{name: part for name, part in asdict(block).items() if part} for block in notice.blocks]
     for block in blocks:
-        if "items" in block:
-            block["items"] = list(block["items"])
+        block |= {name: list(block[name]) for name in ("items", "parties") if name in block}
     return asdict(notice) | {"blocks": blocks}
 
 
 def from_json(kept: Mapping[str, Any]) -> Notice:
     """Give back a notice that `to_json` wrote, to show again what a person saw."""
     blocks = tuple(
-        Block(**{**block, "items": tuple(Item(**item) for item in block.get("items", ()))}) for block in kept["blocks"]
+        Block(
+            **{
+                **block,
+                "items": tuple(Item(**item) for item in block.get("items", ())),
+                "parties": tuple(Party(**party) for party in block.get("parties", ())),
+            }
+        )
+        for block in kept["blocks"]
     )
     return Notice(**{**kept, "blocks": blocks})
 

@@ -22,6 +22,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "until_once": "Once, for this form only. They cannot ask for it again without you.",
         "until_ongoing": "You choose: {durations}. Until then they may ask for the newest values. "
                          "You can stop sharing at any time in your account.",
+        "processors": "Who else works with it",
+        "processors_text": "They may get what you share, only to do this work. It counts as if the service itself asked.",
+        "works_for": "{processor} works for {agency}.",
         "sources": "Where this comes from",
         "consequence": "If you do not share",
         "alternative": "Another way",
@@ -49,6 +52,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "until_once": "مرة واحدة، لهذا النموذج فقط. ولا يمكنهم طلبه مرة أخرى من دونك.",
         "until_ongoing": "أنت تختار: {durations}. وحتى ذلك الحين يمكنهم طلب أحدث القيم. "
                          "يمكنك إيقاف المشاركة في أي وقت من حسابك.",
+        "processors": "من يعمل بها أيضًا",
+        "processors_text": "قد تحصل على ما تشاركه لهذا العمل فقط. ويُحسب ذلك كما لو أن الخدمة نفسها طلبته.",
+        "works_for": "الجهة {processor} تعمل لصالح {agency}.",
         "sources": "من أين تأتي هذه البيانات",
         "consequence": "إذا لم تشارك",
         "alternative": "طريقة أخرى",

@@ -65,6 +65,14 @@ ID_TOKEN = Purpose(
     lifetime=3600,
 )
 ID_TOKEN_HINT = replace(ID_TOKEN, name="id-token-hint", expires=False, lifetime=None)
+ACTOR_TOKEN = Purpose(
+    "actor-token",
+    ASYMMETRIC,
+    frozenset({"actor-token+jwt"}),
+    frozenset({"iss", "sub", "aud", "client_id", "exp", "jti", "cnf"}),
+    8_192,
+    lifetime=300,
+)
 REQUEST_OBJECT = Purpose(
     "request-object",
     ASYMMETRIC | {"RS256"},

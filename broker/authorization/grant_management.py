@@ -5,8 +5,10 @@ ongoing grant is live, so what `create` makes takes the place of the one before.
 """
 
 import re
+from collections.abc import Iterable
 
 from broker.authorization.request import Unchecked
+from broker.clients.metadata import ClientMetadata
 from broker.database import Database, Tx
 from broker.errors import Wire
 from broker.parameters import Parameters
@@ -23,6 +25,12 @@ SCOPES = frozenset({QUERY, REVOKE})
 ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 UNKNOWN = Wire("invalid_grant_id", "the grant is unknown, of another use, or has ended")
+
+
+def words(client: ClientMetadata, scope: Iterable[str]) -> tuple[str, ...]:
+    """Give the words of a scope that are for managing grants and that the client registered."""
+    registered = SCOPES & frozenset(client.scope.split())
+    return tuple(word for word in scope if word in registered)
 
 
 def find(tx: Tx, grant_id: str) -> Permission | None:

@@ -25,6 +25,7 @@ from broker.tokens.access_token import AccessToken
 from broker.tokens.presented import MAX_TOKEN, Presented
 from consent import ledger_entry
 from consent import request as data_request
+from consent.intended_use import SIGN_IN
 from consent.ledger_entry import Entry, Stream
 from consent.permission import Permission
 from consent.request import DataRequest, RequestedItem
@@ -143,13 +144,25 @@ def _grant(tx: Tx, facts: Facts, now: int) -> Permission | Refusal:
 
 
 def _told(facts: Facts, given: Permission) -> dict[str, Any]:
-    """Describe a grant (§6.4): its use as a scope word, the items that were given as an authorization detail."""
+    """Describe a grant (§6.4): its use as a scope word, the items that were given as an authorization detail.
+
+    Of a sign-in alone, the claims that were given.
+    """
+    built_in = facts.wired.uses.sign_in
+    if given.use_id == SIGN_IN and built_in is not None:
+        claims = {claim: item for word in built_in.words.values() for claim, item in word.items()}
+        known = sorted(claim for claim, item in claims.items() if item in given.items)
+        return {"scopes": [{"scope": "openid"}], "claims": known, **_times(given)}
     use = facts.wired.uses.version(given.use_id, given.use_version)
     items = tuple(RequestedItem(item.id, item.required) for item in use.items if item.id in given.items)
     held = DataRequest(use.id, use.version, items, "ongoing" if given.kind == "ongoing" else "once")
-    told = {
+    return {
         "scopes": [{"scope": f"openid {data_request.USE}{use.id}"}],
         "authorization_details": [data_request.details(held, facts.wired.catalogue, facts.wired.issuer)],
-        "created_at": given.valid_from // SECOND,
+        **_times(given),
     }
-    return told if given.valid_to is None else {**told, "expires_at": given.valid_to // SECOND}
+
+
+def _times(given: Permission) -> dict[str, int]:
+    ends = {} if given.valid_to is None else {"expires_at": given.valid_to // SECOND}
+    return {"created_at": given.valid_from // SECOND, **ends}

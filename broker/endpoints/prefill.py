@@ -1,6 +1,7 @@
 """The data answer: what a person shared, item by item, entered in the ledger before it leaves (RFC 9449 §7, RFC 6750).
 
-The first answer under a code hands over what was shown; a later one of an ongoing permission asks the registers anew.
+The first answer under a code hands over what was shown; a later one of an ongoing permission asks the registers anew. An
+agency that acts for the one the person allowed it (RFC 8693 §4.1) is answered alike, and the entry names both.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def _held(tx: Tx, wired: needs.Parts, shown: Presented, now: int) -> tuple[previ
     """Find what is sealed to the token and the permission it acts under, if all it hangs on lives and it may open data."""
     held = preview.open_(tx, wired.vault, shown.text.encode(), now)
     person_id = None if held is None else held.person_id
-    given = standing.require(tx, shown.token, registry=wired.registry, now=now, person_id=person_id)
+    given = standing.require(tx, shown.token, registry=wired.registry, now=now, person_id=person_id, acting=True)
     if held is None:
         raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
     if shown.token.narrowed:
@@ -103,6 +104,8 @@ def _held(tx: Tx, wired: needs.Parts, shown: Presented, now: int) -> tuple[previ
     if given.use_id == SIGN_IN:
         raise Wire("insufficient_scope", "a sign-in opens no data here", status=403)
     terms = (wired.uses.version(given.use_id, given.use_version), wired.uses.get(given.use_id))
+    if shown.token.act is not None and any(use.processor(shown.token.act) is None for use in terms):
+        raise Wire("invalid_token", "this agency acts for the other one no more", status=401)
     step_up.require(shown.token, max((use.minimum_acr for use in terms), key=ACR.index))
     return held, given
 
@@ -126,7 +129,7 @@ def _signed(request: Request) -> bool:
 def act(tx: Tx, facts: Facts, now: int) -> tuple[Later | Refusal, list[Entry]]:
     """Judge under the ledger's lock and enter the release; the values are opened after the commit."""
     facts.presented.spend(tx)
-    given = standing.read(tx, facts.presented.token, registry=facts.wired.registry, now=now)
+    given = standing.read(tx, facts.presented.token, registry=facts.wired.registry, now=now, acting=True)
     if isinstance(given, Refusal):
         return given, []
     truth = statuses(facts, given)
@@ -149,6 +152,7 @@ def act(tx: Tx, facts: Facts, now: int) -> tuple[Later | Refusal, list[Entry]]:
         sources=[one.source for one in facts.found.values() if one.source],
         repeat_of=repeat_of,
         once=facts.once if repeat_of is None else None,
+        processor=facts.presented.token.act,
         door="prefill",
     )
     return Later(lambda appended: answer(facts, truth, appended[0], now)), [entry]
@@ -179,13 +183,19 @@ def answer(facts: Facts, truth: Mapping[str, item_status.Status], appended: Appe
         "items": items,
         "pending": [],
         "replaces_documents": list(replaced),
-        "ledger": ledger.receipt_for_agency(appended, facts.stream.key, facts.given.client),
+        "ledger": ledger.receipt_for_agency(appended, facts.stream.key, facts.presented.token.client_id),
     }
     headers = {"Cache-Control": "no-store", "Vary": "Accept", **facts.next_nonce}
     if not facts.signed:
         return Json(body, headers=headers)
     issued = now // 1_000_000
-    claims = {**body, "iss": facts.wired.issuer, "aud": facts.given.client, "iat": issued, "jti": opaque.token()}
+    claims = {
+        **body,
+        "iss": facts.wired.issuer,
+        "aud": facts.presented.token.client_id,
+        "iat": issued,
+        "jti": opaque.token(),
+    }
     text = jws.sign(facts.wired.keyring.signer(), claims, typ="prefill+jwt")
     return Raw(text.encode(), "application/jwt", headers=headers)
 

@@ -32,6 +32,7 @@ from broker.grants import (
     device_code,
     pre_authorized_code,
     refresh_token,
+    token_exchange,
 )
 from broker.grants.issue import Entered
 from broker.tokens import dpop, replay
@@ -40,6 +41,7 @@ from broker.tokens.token_request import TokenRequest
 from consent.ledger_entry import Entry
 
 PATH = "/token"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  # a grant's name (RFC 8693 §2.1)
 PRE_AUTHORIZED_CODE = "urn:ietf:params:oauth:grant-type:pre-authorized_code"  # OpenID4VCI 1.0 §6.1
 
 
@@ -58,6 +60,7 @@ GRANTS: dict[str, Grant] = {
     "refresh_token":      Grant(refresh_token.gather, refresh_token.act, refresh_token.ANONYMOUS),
     "client_credentials": Grant(client_credentials.gather, client_credentials.act, client_credentials.ANONYMOUS),
     profile.DEVICE:       Grant(device_code.gather, device_code.act, device_code.ANONYMOUS),
+    TOKEN_EXCHANGE:       Grant(token_exchange.gather, token_exchange.act, token_exchange.ANONYMOUS),
     PRE_AUTHORIZED_CODE:  Grant(pre_authorized_code.gather, pre_authorized_code.act, pre_authorized_code.ANONYMOUS),
 }
 # fmt: on
@@ -102,6 +105,7 @@ async def gather(request: Request) -> Facts:
         vault=wired.vault,
         catalogue=wired.catalogue,
         uses=wired.uses,
+        registry=wired.registry,
         lifetime=wired.durations.token,
         now=now,
         x5t=caller.bound_to(request, client, now),

@@ -128,9 +128,14 @@ def opened(vault: Vault, holder: Holder, row: Any) -> Held | None:
     )
 
 
+def share(tx: Tx, vault: Vault, held: Held, public: bytes) -> None:
+    """Let one more holder open the row, no longer than it lives."""
+    _box(tx, held.row_id, public, held.row_key, vault.preview_key(held.day))
+
+
 def reseal(tx: Tx, vault: Vault, held: Held, public: bytes, *, expires: int) -> None:
     """Let one more holder open the row, and let it live until `expires` (microseconds)."""
-    _box(tx, held.row_id, public, held.row_key, vault.preview_key(held.day))
+    share(tx, vault, held, public)
     extend(tx, held.row_id, expires)
 
 

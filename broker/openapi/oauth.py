@@ -96,7 +96,7 @@ ROWS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/token", TOKENS, "Get tokens", "RFC 6749 §3.2", "client or wallet",
-        text="By code, refresh token, device code, the client's own credentials, or a wallet's pre-authorized code.",
+        text="By code, refresh token, device code, the client's own credentials, a wallet's pre-authorized code, or for another agency (RFC 8693).",
         headers=(MAYBE_DPOP,),
         body=Body("The grant and the client's credentials", (
             Field("grant_type", "Which grant", required=True), *CREDENTIALS,
@@ -104,6 +104,9 @@ ROWS: tuple[Operation, ...] = (
             Field("code_verifier", "RFC 7636"), Field("refresh_token", "The refresh token"),
             Field("scope", "Less than was given"), Field("resource", "Whose token this is to be (RFC 8707)", URI),
             Field("pre-authorized_code", "From a credential offer"), Field("tx_code", "The six digits the person was shown"),
+            Field("subject_token", "The client's own access token, which another agency is to act with (RFC 8693)"),
+            Field("subject_token_type", "That it is one"), Field("actor_token", "Signed by the agency that is to act"),
+            Field("actor_token_type", "That it is a JWT"), Field("requested_token_type", "An access token"), Field("audience", "This server"),
         ), (FORM,)),
         answers={200: Body("The tokens", (
             Field("access_token", "Opens what was given, with a proof of its key", required=True),
@@ -111,6 +114,7 @@ ROWS: tuple[Operation, ...] = (
             Field("expires_in", "Seconds", WHOLE),
             Field("refresh_token", "Where the permission goes on"), Field("id_token", "Who it is about"),
             Field("scope", "What was given"), Field("authorization_details", "What was given, item by item", listed(OBJECT)),
+            Field("grant_id", "The permission it stands for"), Field("issued_token_type", "Where a token was exchanged (RFC 8693)"),
         ))},
         refusals={
             400: Refusals("The grant is refused", TOKEN_CODES), 401: NOT_CLIENT, 413: TOO_LARGE, 415: NO_FORM,

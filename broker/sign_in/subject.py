@@ -19,3 +19,11 @@ def session_id(pairwise_key: bytes, secret: bytes, client_id: str) -> str:
     return base64url.encode(
         hmac.digest(pairwise_key, b"semel/sid/v1\x00" + secret + client_id.encode(), hashlib.sha256)
     )
+
+
+def acting(pairwise_key: bytes, sector: str, actor: str) -> str:
+    """Return `sub` for a sector that acts for another one (RFC 8693 §4.1): its own name for the person in this work alone.
+
+    Neither agency knows it otherwise, and whoever works for two of them finds two different people.
+    """
+    return pairwise(pairwise_key, f"{actor} for {sector}")

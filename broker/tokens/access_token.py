@@ -1,13 +1,14 @@
 """Access tokens: signed, short, bound to a key and to the permission they act under (RFC 9068, RFC 9449 §6.1, RFC 8705 §3.1)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from broker.errors import Wire
+from broker.tokens import revoked
+from keys import base64url, jws, opaque
 from keys import errors as keys_errors
-from keys import jws, opaque
 from keys.algorithms import Alg
 from keys.jws import Claims
 from keys.keyring import Keyring
@@ -25,7 +26,8 @@ class AccessToken:
 
     `cnf` is what it is bound to (RFC 7800 §3.1): a DPoP key, a client certificate, both, or nothing for one that whoever
     holds it may use; `narrowed`: it was asked for without the scope of its data, and opens none. A client's token for
-    itself (`verify` with `own`) names no permission, no family, no `acr`.
+    itself (`verify` with `own`) names no permission, no family, no `acr`. `act` is the client when it acts for another one
+    (RFC 8693 §4.1), `came_of` then the trace of the token this one was exchanged for.
     """
 
     subject: str
@@ -38,6 +40,8 @@ class AccessToken:
     expires: int
     jti: str
     narrowed: bool = False
+    act: str | None = None
+    came_of: bytes | None = field(default=None, repr=False)
 
     @property
     def jkt(self) -> str | None:
@@ -74,14 +78,18 @@ def mint(
     now: int,
     lifetime: int = LIFETIME,
     narrowed: bool = False,
+    came_of: str | None = None,
 ) -> str:
     """Sign an access token for this server and no other audience; `subject` is the pairwise one, `lifetime` in seconds.
 
+    With `came_of`, the `jti` of the token it is exchanged for, its client acts for another (RFC 8693 §4.1).
     No row is written for it: the permission and the family it names are read at every use.
     """
     claims: dict[str, Any] = {"acr": acr, "grant_id": grant_id, "family": family}
     if narrowed:
         claims["narrowed"] = True
+    if came_of is not None:
+        claims |= {"act": {"sub": client_id}, "came_of": base64url.encode(revoked.trace(came_of))}
     whom = Whom(issuer, subject, client_id, scope, cnf)
     return _sign(keyring, whom, claims, opaque.token(), now=now, lifetime=lifetime)
 
@@ -160,9 +168,19 @@ def verify(text: str, keyring: Keyring, *, issuer: str, now: int, own: bool = Fa
             expires=int(claims["exp"]) * SECOND,
             jti=claims["jti"],
             narrowed=claims.get("narrowed", False),
+            **_acting(claims),
         )
     except (keys_errors.KeysError, KeyError, TypeError, AttributeError) as refused:
         raise Wire("invalid_token", "the access token is not valid or has expired", status=401) from refused
+
+
+def _acting(claims: Claims) -> dict[str, Any]:
+    """Who acts, where a token is an exchanged one: its client, and nobody behind it."""
+    if "act" not in claims:
+        return {}
+    if claims["act"] != {"sub": claims["client_id"]}:
+        raise TypeError("nobody else acts with this token")
+    return {"act": claims["client_id"], "came_of": base64url.decode(claims["came_of"])}
 
 
 def _binding(claims: Claims) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ REFUSALS = {
     "client_assertion":  ("invalid_client",     "the client assertion was used before", 401),
     "dpop_proof":        ("invalid_dpop_proof", "the DPoP proof was used before",       400),
     "dpop_at_resource":  ("invalid_dpop_proof", "the DPoP proof was used before",       401),
+    "actor_token":       ("invalid_request",    "the actor token was used before",      400),
     "credential_proof":  ("invalid_proof",      "the proof was used before",            400),
 }
 # fmt: on

@@ -15,10 +15,19 @@ def revoke(tx: Tx, jti: str, expires: int) -> None:
 
 
 def is_revoked() -> Exists:
-    """Return the clause that is true for a revoked token, to be read together with its family; `named` gives its parameter."""
-    return select(table.c.hash).where(table.c.hash == bindparam("jti_hash")).exists()
+    """Return the clause that is true for a revoked token, to be read together with its family; `named` gives its parameters."""
+    return select(table.c.hash).where(table.c.hash.in_([bindparam("jti_hash"), bindparam("came_of_hash")])).exists()
 
 
-def named(jti: str) -> dict[str, bytes]:
-    """Return the parameter of `is_revoked` for the token with this id."""
-    return {"jti_hash": opaque.digest(jti)}
+def named(jti: str, came_of: bytes | None = None) -> dict[str, bytes]:
+    """Return the parameters of `is_revoked` for the token with this id.
+
+    `came_of` is what `trace` gave of the token it was exchanged for: it ends with that one.
+    """
+    hashed = opaque.digest(jti)
+    return {"jti_hash": hashed, "came_of_hash": came_of or hashed}
+
+
+def trace(jti: str) -> bytes:
+    """Return what a token exchanged for another says of that one: its hash, not its id."""
+    return opaque.digest(jti)

@@ -2,7 +2,7 @@
 
 No row is written for an access token; these say whether it still counts:
 (1) the permission it names, live and this client's · (2) its family, not ended, and its own id, not revoked
-(3) the client, still active · (4) the person, where they are known, not disabled.
+(3) the client, still active, and the one it acts for · (4) the person, where they are known, not disabled.
 """
 
 from sqlalchemy import bindparam, select
@@ -29,34 +29,53 @@ _REVOKED = select(revoked.is_revoked())
 
 
 def read(
-    tx: Tx, token: AccessToken, *, registry: Registry, now: int, person_id: str | None = None
+    tx: Tx,
+    token: AccessToken,
+    *,
+    registry: Registry,
+    now: int,
+    person_id: str | None = None,
+    acting: bool = False,
 ) -> Permission | Refusal:
     """Return the permission a token acts under now; a `Refusal` (401) when it counts no more. `now` in microseconds.
 
-    `person_id` is whom the token is about, where the caller has opened what is sealed to it.
+    `person_id` is whom the token is about, where the caller has opened what is sealed to it. With `acting` the token of an
+    agency that acts for the permission's will do (RFC 8693 §4.1); that it still may is the caller's to ask.
     """
     given = permission.get(tx, token.grant_id)  # (1)
-    if given is None or given.client != token.client_id:
+    if given is None or (token.act is not None and not acting):
+        return DEAD
+    if token.act is None and given.client != token.client_id:
         return DEAD
     state = given.standing(now)
     if state == "withdrawn":
         return ENDED
-    if state != "live" or not lives(tx, token.family, token.jti) or registry.active(token.client_id) is None:  # (2) (3)
+    if state != "live" or not lives(tx, token.family, token.jti, token.came_of):  # (2)
+        return DEAD
+    if any(registry.active(client_id) is None for client_id in {token.client_id, given.client}):  # (3)
         return DEAD
     return given if person_id is None or acts(tx, person_id) else DEAD  # (4)
 
 
-def require(tx: Tx, token: AccessToken, *, registry: Registry, now: int, person_id: str | None = None) -> Permission:
+def require(
+    tx: Tx,
+    token: AccessToken,
+    *,
+    registry: Registry,
+    now: int,
+    person_id: str | None = None,
+    acting: bool = False,
+) -> Permission:
     """Return what `read` does; raise its refusal as `Wire`."""
-    found = read(tx, token, registry=registry, now=now, person_id=person_id)
+    found = read(tx, token, registry=registry, now=now, person_id=person_id, acting=acting)
     if isinstance(found, Refusal):
         raise Wire(found.code, found.description, status=found.status)
     return found
 
 
-def lives(tx: Tx, family: str, jti: str) -> bool:
-    """Whether a token of this family, with this id, still counts; one statement."""
-    row = tx.execute(_FAMILY, {"of": family, **revoked.named(jti)}).first()
+def lives(tx: Tx, family: str, jti: str, came_of: bytes | None = None) -> bool:
+    """Whether a token of this family, with this id, exchanged for that one, still counts; one statement."""
+    row = tx.execute(_FAMILY, {"of": family, **revoked.named(jti, came_of)}).first()
     return row is not None and row.ended is None and not row.revoked
 
 

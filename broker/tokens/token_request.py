@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.clients.authentication import AuthenticatedClient
+from broker.clients.registry import Registry
 from broker.database import Database
 from broker.parameters import Parameters
 from broker.tokens.dpop import VerifiedProof
@@ -36,11 +37,17 @@ class TokenRequest:
     vault: Vault
     catalogue: Catalogue
     uses: Uses
+    registry: Registry
     lifetime: int
     now: int
     x5t: str | None = None
     release: Callable[..., Awaitable[Any]] | None = None
     recipient: Recipient | None = None
+
+    @property
+    def grant_type(self) -> str:
+        """Which grant is asked for."""
+        return self.parameters["grant_type"]
 
     @property
     def jkt(self) -> str | None:

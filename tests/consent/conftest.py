@@ -7,7 +7,7 @@ import pytest
 from consent import catalogue as catalogues
 from consent import intended_use
 from consent.catalogue import Catalogue
-from consent.intended_use import IntendedUse, Uses
+from consent.intended_use import IntendedUse, Processor, Uses
 from consent.request import DataRequest, normalise
 
 CONFIG = Path(__file__).parents[2] / "openid-config"
@@ -31,6 +31,17 @@ def uses() -> Uses:
 @pytest.fixture(scope="session")
 def childcare(uses: Uses) -> IntendedUse:
     return uses.get("norr.childcare-allowance")
+
+
+@pytest.fixture(scope="session")
+def lent(childcare: IntendedUse) -> IntendedUse:
+    """The childcare allowance with another agency that works for the city."""
+    office = Processor(
+        client_id="norr-processing",
+        name={"en": "Norr Processing", "ar": "معالجة نور"},
+        reason={"en": "It checks the form.", "ar": "تتحقق من النموذج."},
+    )
+    return childcare.model_copy(update={"processors": (office,)})
 
 
 @pytest.fixture(scope="session")

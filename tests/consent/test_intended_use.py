@@ -1,5 +1,6 @@
 """The operator's intended uses, and what a declaration may not say."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -7,8 +8,16 @@ import pytest
 
 from consent import intended_use
 from consent.errors import BadDeclaration, UnknownUse
+from keys import canonical
 
 CHILDCARE = "norr.childcare-allowance"
+PROCESSOR = """[[processors]]
+client_id = "norr-processing"
+name.en = "Norr Processing"
+name.ar = "معالجة نور"
+reason.en = "It checks the form."
+reason.ar = "س"
+"""
 
 
 def test_the_demo_uses(uses):
@@ -80,6 +89,11 @@ def changed(config: Path, tmp_path: Path, file: str, old: str, new: str) -> Path
         ('url = "${agency.norr-childcare}/"', 'url = "JavaScript:alert(1)"', "alternative.url"),
         ('url = "${agency.norr-childcare}/"', 'url = "data:text/html,x"', "alternative.url"),
         ('url = "${agency.norr-childcare}/"', 'url = "//elsewhere.example/"', "alternative.url"),
+        ("[consequence]", PROCESSOR + "fee = 1\n[consequence]", "processors.0.fee: Extra inputs"),
+        ("[consequence]", PROCESSOR + PROCESSOR + "[consequence]", "a processor is named once"),
+        ("[consequence]", PROCESSOR.replace("processing", "childcare") + "[consequence]", "a processor is named once"),
+        ("[consequence]", PROCESSOR.replace('reason.ar = "س"', "") + "[consequence]", "no text in ar"),
+        ("[consequence]", "processors = ['norr-processing']\n[consequence]", "processors"),
     ],
 )
 def test_a_wrong_declaration_names_its_file(config, tmp_path, old, new, says):
@@ -143,6 +157,15 @@ def test_the_digest_says_what_was_declared(childcare, config):
     assert len(childcare.digest) == 32
     other = childcare.model_copy(update={"purpose": {**childcare.purpose, "en": "To know more."}})
     assert other.digest != childcare.digest
+
+
+def test_without_processors_the_digest_is_what_it_was(childcare, lent):
+    """What was cited before processors could be declared is still what was declared."""
+    declared = childcare.model_dump(mode="json", exclude={"processors"})
+    assert childcare.digest == hashlib.sha256(canonical.dumps(declared)).digest()
+    assert lent.digest != childcare.digest
+    assert lent.processor("norr-processing") == lent.processors[0]
+    assert lent.processor("norr-childcare") is None
 
 
 def test_a_service_is_named(childcare):

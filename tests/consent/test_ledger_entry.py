@@ -62,6 +62,7 @@ def entries():
         journey="j2",
     )
     yield ledger_entry.permission_ended(STREAM, "ended_by_controller", **HELD, actor="controller")
+    yield ledger_entry.access_released(STREAM, **HELD, items=ITEMS, seen=SEEN, processor="norr-processing")
 
 
 def made():

@@ -11,11 +11,31 @@ REQUIRED = ("who", "why", "basis", "items", "until", "sources", "consequence", "
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-def test_the_order_people_read_in(childcare, asked, catalogue, language):
-    made = notice.build(childcare, asked, catalogue, language)
+def test_the_order_people_read_in(lent, asked, catalogue, language):
+    made = notice.build(lent, asked, catalogue, language)
     assert tuple(block.kind for block in made.blocks) == notice.ORDER
     assert all(block.text for block in made.blocks)
     assert all(block.heading for block in made.blocks if block.kind != "who")
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_who_works_for_whom_is_said_and_kept(lent, childcare, asked, catalogue, language):
+    """A use without processors has the notice it always had; one with them another digest, and names whom it names."""
+    made, plain = (notice.build(use, asked, catalogue, language) for use in (lent, childcare))
+    (party,) = next(block for block in made.blocks if block.kind == "processors").parties
+    office = lent.processors[0]
+    assert (party.id, party.reason) == (office.client_id, office.reason[language])
+    named = [wording.isolated(name[language]) for name in (office.name, lent.controller.name)]
+    assert [name in party.text for name in named] == [True, True]
+    assert party.text.index(named[0]) < party.text.index(named[1])
+    assert (" works for " in party.text) is (language == "en")
+    assert made.digest != plain.digest
+    assert "parties" not in str(notice.to_json(plain))
+    assert made.names("norr-processing")
+    assert not made.names("norr-childcare")
+    assert not plain.names("norr-processing")
+    kept = canonical.loads(canonical.dumps(notice.to_json(made)))
+    assert notice.from_json(kept) == made
 
 
 def test_required_are_read_and_optional_are_chosen(childcare, asked, catalogue):

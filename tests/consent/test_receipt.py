@@ -63,6 +63,19 @@ def test_the_mandatory_fields(written, language):
     assert canonical.loads(canonical.dumps(made)) == made
 
 
+@pytest.mark.parametrize(("language", "name"), [("en", "Norr Processing"), ("ar", "معالجة نور")])
+def test_who_works_for_the_agency(written, lent, language, name):
+    made = written(language, use=lent)
+    assert made["pii_processing"]["recipient_third_parties"] == [name]
+    assert [party["party_role"] for party in made["parties"]] == [
+        "controller",
+        "processor",
+        "intermediary",
+        "authority",
+    ]
+    assert made["parties"][1]["party_name"] == name
+
+
 def test_every_decision_is_in_it(written):
     items = {item["pii_attribute_id"]: item for item in written()["pii"]}
     assert {name: item["decision"] for name, item in items.items()} == DECISIONS

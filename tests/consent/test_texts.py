@@ -30,6 +30,7 @@ def texts() -> Iterator[tuple[str, str, str]]:
             "consequence": use.consequence,
             "alternative": use.alternative.text,
             **{f"reason of {item.id}": item.reason for item in use.items},
+            **{f"reason of {one.client_id}": one.reason for one in use.processors},
         }
         for name, words in parts.items():
             for language, text in words.items():

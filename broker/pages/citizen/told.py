@@ -53,11 +53,22 @@ class Voice:
         if event.purpose:
             service, _ = self._service(event.purpose, event.party or "")
             told |= {"agency": service["name"], "title": service["title"]}
+            told |= self._processor(event.purpose, event.body.get("processor"))
         if event.permission:
             told["href"] = f"/account/sharing/{event.permission}"
         items = event.private.get("items") or event.body.get("items") or {}
         named = [item for item, status in items.items() if status not in KEPT_BACK]
         return told | {"items": self._labels(event.purpose or "", named)}
+
+    def _processor(self, purpose: str, client_id: str | None) -> dict[str, str]:
+        """Name who acted for the agency, if anybody did, by the version of the use that the person read."""
+        if client_id is None:
+            return {}
+        try:
+            known = self.uses.by_purpose(purpose).processor(client_id)
+        except ConsentError:
+            known = None
+        return {"processor": client_id if known is None else known.name[self.language]}
 
     def _labels(self, purpose: str, items: Iterable[str]) -> list[str]:
         """Name items in the order in which the person read them when they were asked."""

@@ -451,3 +451,19 @@ def test_merge_of_details(agency: Agency, maria: Citizen) -> None:
     asked = {"scope": f"openid {MANAGE}", "authorization_details": json.dumps([detail])}
     second = given(agency, maria, **asked, grant_management_action="merge", grant_id=first["grant_id"])
     assert items(agency, second) == ["identity.given_name", "identity.birth_date"]
+
+
+def test_a_sign_in_alone_is_a_grant_too(whole: Whole, agency: Agency, maria: Citizen) -> None:
+    """OpenID Connect Core §5.4: what it holds are claims."""
+    wider = [one.model_copy(update={"scope": f"openid profile email {MANAGE}"}) for one in whole.parts.registry.all()]
+    whole.give(registry=Registry(wider, KeySets(whole.parts.egress), mode="sandbox"))
+    page = maria.open(agency.asks(scope=f"openid email {MANAGE}"))
+    token = agency.token(maria.press(page, "consent", "share"))
+    told = query(agency, token).json()
+    assert (told["scopes"], told["claims"]) == ([{"scope": "openid"}], ["email", "email_verified"])
+    assert "authorization_details" not in told
+    asked = {"scope": f"openid profile {MANAGE}", "grant_management_action": "merge", "grant_id": token["grant_id"]}
+    second = agency.token(maria.press(maria.open(agency.asks(**asked)), "consent", "share"))
+    assert second["grant_id"] == token["grant_id"]
+    assert set(query(agency, second).json()["claims"]) > {"email", "email_verified"}
+    assert revoke(agency, second).status_code == 204

@@ -61,10 +61,20 @@ def declared() -> tuple[catalogue.Catalogue, intended_use.Uses]:
     return catalogue.load(CONFIG), intended_use.load(CONFIG)
 
 
-def asking(language: str, changed: dict[str, dict[str, Any]] | None = None, **more: Any) -> dict[str, Any]:
-    """The consent page of the real childcare use, with made-up values."""
+OFFICE = intended_use.Processor(
+    client_id="norr-processing",
+    name={"en": "Norr Processing", "ar": "مركز نور للمعالجة"},
+    reason={"en": "It checks the form before the city decides.", "ar": "يتحقق من النموذج قبل أن تقرر المدينة."},
+)
+
+
+def asking(
+    language: str, changed: dict[str, dict[str, Any]] | None = None, *, lent: bool = False, **more: Any
+) -> dict[str, Any]:
+    """The consent page of the real childcare use, with made-up values; with `lent` another agency works for the city."""
     known, uses = declared()
     use = uses.get("norr.childcare-allowance")
+    use = use.model_copy(update={"processors": (OFFICE,)}) if lent else use
     text = notice.build(use, DataRequest.whole(use), known, language)
     rows = []
     for item in use.items:
@@ -140,6 +150,7 @@ EVENTS = [
     event("permission.withdrawn", 5, items=[]),
     event("permission.ended_by_controller", 8, items=[]),
     event("permission.amended", 7),
+    event("access.released", 9, processor="Norr Processing"),
     event("access.released", 4),
     event("permission.given", 3),
     event("access.previewed", 2),
@@ -462,6 +473,7 @@ ASKING: dict[str, dict[str, Any]] = {
     "consent-choose": {"error": "choose"},
     "consent-message": {"binding_message": NEVER},
     "consent-stale": {"error": "stale_form"},
+    "consent-lent": {"lent": True},
 }
 NAMES = [name for name, _, _ in PLAIN] + list(ASKING)
 
