@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import secrets
 from typing import Any
@@ -230,6 +231,7 @@ BODIES: list[tuple[str, dict[str, str], bytes | None, int]] = [
     ("no UTF-8, encoded",            {},                                                          b"a=%ff",                   400),
     ("UTF-16",                       {"content-type": "application/x-www-form-urlencoded; charset=utf-16"}, "a=1".encode("utf-16"), 400),
     ("a NUL",                        {},                                                          b"token=%00",               400),
+    ("compressed",                   {"content-encoding": "gzip"},                                gzip.compress(b"token=x"),  400),
 ]
 # fmt: on
 
