@@ -48,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
     Check("secret files",          "deployment",               "house",                            storage.secret_files),
     Check("signing keys",          "deployment",               "OpenID Connect Core §10.1.1",      storage.signing_keys),
     Check("published keys",        "deployment",               "RFC 7517 §5",                      storage.published_keys),
+    Check("letters",               "deployment",               "house",                            storage.letters),
     Check("mail",                  "deployment",               "house",                            deployment.mail),
     Check("legacy",                "deployment",               "house",                            deployment.legacy),
     Check("redirects",             "RFC 9700",                 "§2.1, §4.1",                       oauth.redirects),

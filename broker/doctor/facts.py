@@ -46,7 +46,8 @@ class Stored:
 
     `settings` are those in force in the sessions a worker has; `round_trip` in milliseconds; `server_clock` what the
     database's own clock said at `asked_at`; `newest_entry` the time of the ledger's last entry; `keys_open` whether the
-    root keyring opens every sealed key; `personas` how many invented people can sign in.
+    root keyring opens every sealed key; `personas` how many invented people can sign in; `dead_letters` how many letters to
+    agencies were given up.
     """
 
     problem: str | None = None
@@ -63,6 +64,7 @@ class Stored:
     keys: tuple[StoredKey, ...] = ()
     keys_open: bool = True
     personas: int = 0
+    dead_letters: int = 0
 
 
 @dataclass(frozen=True)

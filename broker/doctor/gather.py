@@ -22,6 +22,7 @@ from broker.egress import Egress, EgressRefused, system_resolver
 from broker.endpoints import discovery, jwks
 from broker.evidence import assured
 from broker.migrations import history
+from broker.notices import outbox
 from broker.people import people
 from broker.settings import Settings
 from broker.tables import install
@@ -134,6 +135,7 @@ def _stored(tx: Tx, settings: Settings, clock: Clock, made: str | None) -> Store
         keys=keys,
         keys_open=_opens(tx, settings, keys),
         personas=_personas(tx, settings),
+        dead_letters=len(outbox.listed(tx, "dead")),
     )
 
 

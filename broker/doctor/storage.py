@@ -210,3 +210,16 @@ def published_keys(facts: Facts) -> Verdict:
             "let a cache in between keep /jwks no longer than its Cache-Control says, and restart servers of another database",
         )
     return Verdict("pass", f"{len(served)} published, the same as stored")
+
+
+def letters(facts: Facts) -> Verdict:
+    """Whether agencies get what they must be told."""
+    if facts.stored.problem is not None:
+        return Verdict("warn", "the letters were not looked at", "see the line `database` first")
+    if facts.stored.dead_letters:
+        return Verdict(
+            "warn",
+            f"{facts.stored.dead_letters} letters to agencies were given up",
+            "`semel outbox list --dead` says why; mend that with the agency, then `semel outbox replay --all`",
+        )
+    return Verdict("pass", "none was given up")

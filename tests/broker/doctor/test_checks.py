@@ -46,7 +46,7 @@ KEYS = tuple(
     StoredKey(f"{purpose}-{alg}", alg, purpose, "signing", {"kty": "EC"}, NOW - DAY, NOW - DAY)
     for purpose, alg in WANTED
 )
-JWKS = {"keys": [{"kid": key.kid} for key in KEYS if key.purpose == "token"]}
+JWKS = {"keys": [{"kid": key.kid} for key in KEYS if key.purpose in {"token", "encryption"}]}
 SETTINGS = {
     "fsync": "on",
     "full_page_writes": "on",
@@ -186,6 +186,8 @@ ROWS: list[tuple[str, str, Any, str, str, str]] = [
     ("published keys",      "served.keys.body",                      STALE,                                               "fail",  "not those",       "cache"),
     ("published keys",      "served.keys.body",                      LEAKED,                                              "fail",  "private",         "--revoke"),
     ("published keys",      "served.keys.body",                      "<html>",                                            "fail",  "not those",       "cache"),
+    ("letters",             "stored.dead_letters",                   3,                                                   "warn",  "3 letters",       "semel outbox replay --all"),
+    ("letters",             "stored",                                Stored(problem="connection refused"),                "warn",  "not looked at",   "database"),
     ("legacy",              "configured.legacy",                     ("legacy_front_channel_logout",),                    "warn",  "SEMEL_LEGACY_FRONT_CHANNEL_LOGOUT", "switch it off"),
     ("redirects",           "clients",                               baseline(redirect_uris=["http://127.0.0.1/cb"]),     "fail",  "without TLS",     "https"),
     ("PKCE",                "served.metadata.body.code_challenge_methods_supported", ["S256", "plain"],                   "fail",  "plain",           "nothing between"),
