@@ -268,7 +268,7 @@ CHECKS: list[tuple[Check, set[At]]] = [
     (backchannel.message,       {         C}),
     (locales,                   {A, P, D, C}),
     (known_resources,           {A, P, D, C}),
-    (own_grant,                 {A, P      }),
+    (own_grant,                 {A, P, D, C}),
     (within_the_use,            {A, P, D, C}),
     (nothing_too_sensitive,     {      D   }),
 ]

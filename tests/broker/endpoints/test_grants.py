@@ -14,6 +14,7 @@ from broker.clients.registry import Registry
 from broker.tables import refresh_token, replay, sealed_row
 from consent.tables import permission
 from tests.actors import Agency, Citizen
+from tests.broker import elsewhere
 from tests.broker.whole import Whole
 
 USE = "use:norr.childcare-allowance"
@@ -467,3 +468,53 @@ def test_a_sign_in_alone_is_a_grant_too(whole: Whole, agency: Agency, maria: Cit
     assert second["grant_id"] == token["grant_id"]
     assert set(query(agency, second).json()["claims"]) > {"email", "email_verified"}
     assert revoke(agency, second).status_code == 204
+
+
+@pytest.mark.parametrize("action", ["merge", "replace"])
+def test_a_device_asks_about_a_grant(whole: Whole, agency: Agency, maria: Citizen, action: str) -> None:
+    """§5.2: whatever serves as an authorization request may say it; the person decides on another screen."""
+    elsewhere.register(whole, grant_types=(*GRANTS, elsewhere.DEVICE))
+    first = given(agency, maria)
+    scope = f"openid {USE} identity.birth_date {MANAGE}"
+    named = {"scope": scope, "grant_management_action": action, "grant_id": first["grant_id"]}
+    asked = elsewhere.device_asks(agency, **named).json()
+    maria.press(elsewhere.comes_to_decide(maria, asked), "consent", "share", item=[])
+    second = elsewhere.poll(agency, asked["device_code"]).json()
+    assert second["grant_id"] == first["grant_id"]
+    held = ["identity.given_name", "identity.birth_date"]
+    assert items(agency, second) == (held if action == "merge" else held[1:])
+    assert error(agency.data(first["access_token"])) == (401, "invalid_token")
+    asked = elsewhere.device_asks(agency, **named).json()
+    nora = whole.present("nora")
+    nora.press(elsewhere.enters(nora, asked["user_code"]), "request", "continue")
+    assert error(elsewhere.poll(agency, asked["device_code"]))[0] == 400
+    assert whole.types("nora") == []
+    assert items(agency, second) == (held if action == "merge" else held[1:])
+
+
+@pytest.mark.parametrize(("changed", "code"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+def test_refused_where_a_device_asks(
+    whole: Whole, agency: Agency, maria: Citizen, changed: dict[str, str | None], code: str
+) -> None:
+    """The same table where no browser is sent: another client's grant is no other answer than none."""
+    elsewhere.register(whole, grant_types=(*GRANTS, elsewhere.DEVICE))
+    own = given(agency, maria)["grant_id"]
+    office, nora = whole.agency("norr-planning"), whole.present("nora")
+    scope = f"openid use:norr.building-permit {MANAGE}"
+    other = office.token(nora.shares(nora.open(office.asks(scope=scope))))["grant_id"]
+    if changed.get("grant_id") == "ended":
+        maria.stops(own)
+    named = {"own": own, "ended": own, "other": other}
+    asked = {name: named.get(str(value), str(value)) for name, value in changed.items()}
+    assert error(elsewhere.device_asks(agency, scope=NARROW, **asked)) == (400, code)
+
+
+@pytest.mark.parametrize("door", ["/par", "/device_authorization"])
+def test_a_sign_in_of_another_client_is_not_joined(whole: Whole, agency: Agency, maria: Citizen, door: str) -> None:
+    """All sign-ins are of one use: whose it is counts, and nothing of another client's grant is shown or asked."""
+    elsewhere.register(whole, grant_types=(*GRANTS, elsewhere.DEVICE), scope=f"openid profile email {MANAGE}")
+    office = whole.agency("norr-planning")
+    page = maria.open(office.asks(scope="openid profile email"))
+    theirs = office.token(maria.press(page, "consent", "share"))["grant_id"]
+    said = agency.request(scope="openid email", grant_management_action="merge", grant_id=theirs)
+    assert error(agency.post(door, said)) == (400, "invalid_grant_id")
