@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from broker.endpoints import (
     authorize,
+    ciba,
     credential,
     credential_offer,
     details_schema,
@@ -54,8 +55,10 @@ from broker.pages.citizen import (
     phone,
     phone_confirm,
     receipt,
+    requests,
     sign_in,
     sign_out,
+    stand_in,
     transaction_code,
 )
 
@@ -92,6 +95,7 @@ ROUTES: list[Route] = [
     Route("POST", "/par",                                      par.gather,              par.act,              "write", "RFC 9126 §2", "oauth"),
     Route("GET",  "/authorize",                                authorize.gather,        authorize.act,        "write", "RFC 6749 §4.1.1", "page"),
     Route("POST", "/authorize",                                authorize.gather_post,   authorize.act_post,   "write", "OpenID Connect Core §3.1.2.1", "page"),
+    Route("POST", "/backchannel_authentication",               ciba.gather,             ciba.act,             "write", "CIBA Core §7", "oauth"),
     Route("POST", "/device_authorization",                     device.gather,           device.act,           "write", "RFC 8628 §3.1", "oauth"),
     Route("GET",  "/logout",                                   logout.gather,           logout.act,           "none",  "OpenID Connect RP-Initiated Logout 1.0 §2", "page"),
     Route("POST", "/logout",                                   logout.gather_post,      logout.act,           "none",  "OpenID Connect RP-Initiated Logout 1.0 §2", "page"),
@@ -134,6 +138,7 @@ ROUTES: list[Route] = [
     Route("GET",  "/ledger/{path:path}",                       ledger.gather,           ledger.act,           "none",  "C2SP tlog-tiles", "public"),
 
     # A demo's own description
+    Route("POST", "/sandbox/ciba",                             stand_in.gather,         stand_in.act,         "entry", "house", "oauth"),
     Route("GET",  "/sandbox/demo.json",                        sandbox.gather,          sandbox.act,          "none",  "house", "public"),
 
     # Citizens: signing in, and a journey's pages
@@ -179,6 +184,9 @@ ROUTES: list[Route] = [
     Route("GET",  "/account/sharing/{id}/stop",                account.gather,          account.ask_stop,        "read",  "GDPR art. 7(3)", "page"),
     Route("POST", "/account/sharing/{id}/stop",                account.gather_stop,     account.stop,            "entry", "GDPR art. 7(3)", "page"),
     Route("GET",  "/account/activity",                         account.gather,          account.show_activity,   "read",  "house", "page"),
+    Route("GET",  "/account/requests",                         requests.gather_list,    requests.act_list,       "none",  "CIBA Core §8", "page"),
+    Route("GET",  "/account/requests/{tx}",                    requests.gather,         requests.act,            "none",  "CIBA Core §8", "page"),
+    Route("POST", "/account/requests/{tx}",                    requests.gather_press,   requests.act_press,      "write", "CIBA Core §8", "page"),
     Route("GET",  "/account/documents",                        documents.gather,        documents.documents,     "read",  "house", "page"),
     Route("GET",  "/account/documents/{id}/add-to-wallet",     documents.gather,        documents.add,           "read",  "house", "page"),
     Route("POST", "/account/documents/{id}/add-to-wallet",     documents.gather_add,    documents.make_offer,    "entry", "OpenID4VCI 1.0 §4", "page"),

@@ -82,6 +82,15 @@ REQUEST_OBJECT = Purpose(
     audiences=True,
     window=3600,
 )
+BACKCHANNEL_REQUEST = Purpose(
+    "backchannel-request",
+    ASYMMETRIC | {"RS256"},
+    frozenset({None, "jwt", "oauth-authz-req+jwt"}),
+    frozenset({"iss", "aud", "exp", "iat", "nbf", "jti"}),
+    32_768,
+    audiences=True,
+    window=3600,
+)
 CREDENTIAL_PROOF = Purpose(
     "credential-proof",
     ASYMMETRIC,

@@ -41,14 +41,19 @@ def read(asked: Unchecked) -> str | None:
     login = asked.parameters.get("login_hint")
     if login is not None and len(login) > MAX_LOGIN:
         raise ValueError(f"login_hint has at most {MAX_LOGIN} characters")
-    people = {one for one in (asked.claims.subject, _of_token(asked)) if one is not None}
+    people = {one for one in (asked.claims.subject, subject_of_token(asked)) if one is not None}
     if len(people) > 1:
         raise ValueError("id_token_hint and claims name different people")
     shown = login if login is not None and login.isprintable() else None
     found = Hint(shown, next(iter(people), None), asked.client.pairwise_sector if people else None)
     if found == Hint() or asked.ring is None:
         return None
-    return base64url.encode(asked.ring.seal(canonical.dumps(asdict(found)), _belongs(asked.client.client_id)))
+    return sealed(found, asked.ring, asked.client.client_id)
+
+
+def sealed(hint: Hint, ring: SealingRing, client_id: str) -> str:
+    """Seal a hint as a request keeps it."""
+    return base64url.encode(ring.seal(canonical.dumps(asdict(hint)), _belongs(client_id)))
 
 
 def of(request: AuthorizationRequest, ring: SealingRing) -> Hint:
@@ -58,7 +63,8 @@ def of(request: AuthorizationRequest, ring: SealingRing) -> Hint:
     return Hint(**canonical.loads(ring.open(base64url.decode(request.hint), _belongs(request.client_id))))
 
 
-def _of_token(asked: Unchecked) -> str | None:
+def subject_of_token(asked: Unchecked) -> str | None:
+    """Return the `sub` of `id_token_hint`; None without one, `ValueError` for one that is not ours for this client."""
     token = asked.parameters.get("id_token_hint")
     if token is None:
         return None

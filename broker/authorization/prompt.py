@@ -1,6 +1,7 @@
 """Does a sign-in count for a request: `prompt` and `max_age` (OpenID Connect Core §3.1.2.1, §3.1.2.3)."""
 
 from broker.authorization.request import AuthorizationRequest
+from broker.sign_in import acr
 
 VALUES = frozenset({"none", "login", "consent", "select_account"})
 SECOND = 1_000_000  # microseconds
@@ -24,3 +25,14 @@ def is_met(request: AuthorizationRequest, *, auth_time: int, pushed_at: int, now
     if {"login", "select_account"} & set(request.prompt):
         return False
     return request.max_age is None or now - auth_time <= request.max_age * SECOND
+
+
+def is_enough(request: AuthorizationRequest, reached: str, minimum: str) -> bool:
+    """Whether a sign-in is strong enough for the use, and for a level the agency cannot do without (Core §5.5.1.1).
+
+    A higher level is also a lower one (eIDAS art. 8); the token names the one that was reached.
+    """
+    enough = not request.acr_essential or any(
+        acr.reaches(reached, value) for value in request.acr_values if value in acr.VALUES
+    )
+    return enough and acr.reaches(reached, minimum)

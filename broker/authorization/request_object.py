@@ -14,7 +14,8 @@ from broker.clients.registry import Client, Registry
 from broker.egress import Egress, EgressRefused
 from broker.errors import Wire
 from broker.parameters import Parameters
-from keys import canonical, jwe, jws
+from broker.tokens.replay import Marker
+from keys import canonical, jwe, jws, opaque
 from keys import errors as keys_errors
 from keys.jws import Claims
 from keys.keyring import Keyring
@@ -26,6 +27,8 @@ STRONG, ANY = sorted(jws.ASYMMETRIC), sorted(jws.REQUEST_OBJECT.algs)
 ITS_OWN = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti", "sub"})
 STRUCTURED = frozenset({"claims", "authorization_details"})
 MAX_RESOURCES = 20
+MAX_JTI = 256  # characters
+SKEW = 10  # seconds
 
 
 async def read(
@@ -54,6 +57,37 @@ async def read(
     return _parameters(claims)
 
 
+async def read_backchannel(
+    token: str, client: Client, *, registry: Registry, issuer: str, now: int
+) -> tuple[Parameters, Marker]:
+    """Return what a client signed to ask behind the front, and what is to be remembered of it (CIBA Core §7.1.1).
+
+    Raises `Wire` `invalid_request` for one that is not good, whatever is wrong: the specification has no code of its own.
+    """
+    registered = client.backchannel_authentication_request_signing_alg
+    try:
+        kid = jws.unverified_header(token).get("kid")
+        claims = jws.verify(
+            jws.BACKCHANNEL_REQUEST,
+            token,
+            keys=await registry.keys_of(client, kid if isinstance(kid, str) else None, now),
+            issuer=client.client_id,
+            audience=issuer,
+            now=now,
+            algorithms=_those(registered, client),
+        )
+        parameters, jti = _parameters(claims), claims["jti"]
+    except (keys_errors.KeysError, NoKeys) as refused:
+        why = f": {refused}" if isinstance(refused, keys_errors.InvalidToken) else ""
+        raise Wire("invalid_request", f"the signed request is not good{why}") from refused
+    except Wire as refused:
+        raise Wire("invalid_request", refused.refusal.description) from refused
+    if len(jti) > MAX_JTI:
+        raise Wire("invalid_request", "jti is too long")
+    remembered = opaque.digest(f"{client.client_id}\x00{jti}"), (int(claims["exp"]) + SKEW) * 1_000_000
+    return parameters, ("backchannel_request", *remembered)
+
+
 async def fetch(address: str, client: Client, egress: Egress) -> str:
     """Return the request object behind an address the client registered; `Wire` `invalid_request_uri` otherwise."""
     if address not in client.request_uris:
@@ -77,7 +111,10 @@ def _opened(token: str, client: Client, keyring: Keyring) -> str:
 
 def algorithms(client: Client) -> frozenset[str]:
     """Return what a client may sign its requests with: as registered, else as its profile has it."""
-    registered = client.request_object_signing_alg
+    return _those(client.request_object_signing_alg, client)
+
+
+def _those(registered: str | None, client: Client) -> frozenset[str]:
     if registered in {"EdDSA", "Ed25519"}:
         return frozenset({"EdDSA", "Ed25519"})
     return frozenset({registered} if registered else ANY if client.profile == "baseline" else STRONG)

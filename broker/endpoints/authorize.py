@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from broker import errors, needs, parameters, throttle
+from broker import errors, needs, outcome, parameters, throttle
 from broker.answers import Answer, Cookie, Redirect, Refusal
 from broker.authorization import (
     checks,
@@ -34,7 +34,6 @@ from broker.clients.registry import Client
 from broker.database import Tx
 from broker.errors import Wire
 from broker.parameters import Parameters
-from broker.sign_in import acr
 from broker.sign_in.session import Session
 from broker.throttle import Limit
 
@@ -265,15 +264,8 @@ def _is_expected(tx: Tx, wired: needs.Parts, asked: AuthorizationRequest, sessio
 
 
 def _reached(wired: needs.Parts, asked: AuthorizationRequest, session: Session) -> bool:
-    """Whether the sign-in is strong enough for the use, and for a level the agency cannot do without (Core §5.5.1.1).
-
-    A higher level is also a lower one (eIDAS art. 8); the token names the one that was reached.
-    """
     use = wired.uses.version(asked.data.use_id, asked.data.version)
-    enough = not asked.acr_essential or any(
-        acr.reaches(session.acr, value) for value in asked.acr_values if value in acr.VALUES
-    )
-    return enough and acr.reaches(session.acr, use.minimum_acr)
+    return prompt.is_enough(asked, session.acr, use.minimum_acr)
 
 
 def _spoken(facts: Facts, asked: AuthorizationRequest) -> tuple[Cookie, ...]:
@@ -286,5 +278,4 @@ def _spoken(facts: Facts, asked: AuthorizationRequest) -> tuple[Cookie, ...]:
 
 
 def _back(tx: Tx, wired: needs.Parts, claimed: PushedRequest, error: str, now: int) -> Answer:
-    asked, keyring = claimed.request, wired.keyring
-    return ending.refused(tx, asked, claimed.tx, error, issuer=wired.issuer, keyring=keyring, now=now)
+    return outcome.refused(tx, wired, claimed.request, claimed.tx, error=error, now=now)

@@ -16,10 +16,11 @@ from starlette.requests import Request
 
 from broker import needs
 from broker.answers import Raw
-from broker.authorization import claim_values, grant_management, pkce, prompt, request_object, response
+from broker.authorization import backchannel, claim_values, grant_management, pkce, prompt, request_object, response
 from broker.clients import authentication, profile
 from broker.clients.mutual_tls import MutualTls
 from broker.endpoints import (
+    ciba,
     details_schema,
     device,
     grants,
@@ -196,8 +197,14 @@ def _carried(known: Catalogue, item: str) -> bool:
 
 
 def _elsewhere(issuer: str) -> dict[str, Any]:
-    """Where clients ask whose people decide elsewhere (RFC 8628 §4)."""
-    return {"device_authorization_endpoint": issuer + device.PATH}
+    """Where clients ask whose people decide elsewhere (RFC 8628 §4, CIBA Core §4)."""
+    return {
+        "device_authorization_endpoint": issuer + device.PATH,
+        "backchannel_authentication_endpoint": issuer + ciba.PATH,
+        "backchannel_token_delivery_modes_supported": list(backchannel.MODES),
+        "backchannel_authentication_request_signing_alg_values_supported": request_object.ANY,
+        "backchannel_user_code_parameter_supported": False,
+    }
 
 
 def _logout(issuer: str, legacy: Collection[str]) -> dict[str, Any]:

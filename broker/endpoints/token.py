@@ -28,6 +28,7 @@ from broker.database import Tx
 from broker.errors import Wire
 from broker.grants import (
     authorization_code,
+    ciba,
     client_credentials,
     device_code,
     pre_authorized_code,
@@ -61,6 +62,7 @@ GRANTS: dict[str, Grant] = {
     "client_credentials": Grant(client_credentials.gather, client_credentials.act, client_credentials.ANONYMOUS),
     profile.DEVICE:       Grant(device_code.gather, device_code.act, device_code.ANONYMOUS),
     TOKEN_EXCHANGE:       Grant(token_exchange.gather, token_exchange.act, token_exchange.ANONYMOUS),
+    profile.CIBA:         Grant(ciba.gather, ciba.act, ciba.ANONYMOUS),
     PRE_AUTHORIZED_CODE:  Grant(pre_authorized_code.gather, pre_authorized_code.act, pre_authorized_code.ANONYMOUS),
 }
 # fmt: on

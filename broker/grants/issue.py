@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.authorization import grant_management
+from broker.clients.profile import CIBA
 from broker.clients.registry import Client
 from broker.database import Tx
+from broker.people import known_subject
 from broker.tokens import access_token, id_token, reference, refresh_token
 from broker.tokens.token_request import TokenRequest
 from consent import request as data_request
@@ -126,7 +128,12 @@ def identity(asked: TokenRequest, about: About, claims: Mapping[str, Any] | None
 
 
 def keep(tx: Tx, issued: Issued, given: Permission, now: int) -> None:
-    """Store the refresh token, if one was signed, until the permission ends; its family must have been started."""
+    """Store the refresh token, if one was signed, until the permission ends; its family must have been started.
+
+    A client that may ask behind the front can name the person by this ID token from now on.
+    """
+    if issued.about.client.may_use(CIBA) and "openid" in issued.about.scope:
+        known_subject.remember(tx, issued.about.subject, issued.about.person_id, now)
     if issued.refresh_token is None:
         return
     about = issued.about

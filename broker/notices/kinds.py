@@ -62,5 +62,8 @@ KINDS = table([
     # RFC 8935 §2: one token, 202; what is refused with 400 will be refused again
     Kind("security_event", "application/secevent+jwt", frozenset({200, 202, 204}), accept="application/json",
          refused=frozenset({400}), signed=Signed("secevent+jwt", None), tries=200, max_age=7 * 24 * HOUR),
+    # CIBA Core §10.2: any 2xx; the client asks for itself when it heard nothing, so a late ping is of no use
+    Kind("ciba_ping", "application/json", frozenset({200, 202, 204}), refused=frozenset({400, 401, 403, 404}),
+         tries=8, max_age=15 * MINUTE),
 ])
 # fmt: on

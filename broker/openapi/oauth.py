@@ -1,4 +1,4 @@
-"""Asking a person, and tokens (RFC 9126, RFC 6749, RFC 7009, RFC 7662)."""
+"""Asking a person, and tokens (RFC 9126, RFC 6749, RFC 8628, CIBA Core, RFC 7009, RFC 7662)."""
 
 from __future__ import annotations
 
@@ -95,12 +95,35 @@ ROWS: tuple[Operation, ...] = (
         },
     ),
     Operation(
+        "POST", "/backchannel_authentication", AUTHORIZATION, "Ask somebody who is not in a browser", "CIBA Core §7", "client",
+        text="For a counter or a telephone: the person finds the request in their account and decides there. Whether there is such "
+             "a person is not told. Clients of `fapi2` sign what they ask, in `request`.",
+        headers=(MAYBE_DPOP,),
+        body=Body("What is asked, and the client's credentials", (
+            *CREDENTIALS, Field("request", "All of this, signed (CIBA Core §7.1.1)"),
+            Field("scope", "`openid`, and `use:…` for the intended use"), Field("login_hint", "The name the person signs in with"),
+            Field("id_token_hint", "An ID token this client got before"), Field("binding_message", "What the person sees on both screens"),
+            Field("client_notification_token", "What a ping brings"), Field("requested_expiry", "Seconds to wait, at most", WHOLE),
+            Field("authorization_details", "The same request, narrower (RFC 9396)"), Field("acr_values", "How well the person must have signed in"),
+        ), (FORM,)),
+        answers={200: Body("It waits", (
+            Field("auth_req_id", "What to ask with", required=True), Field("expires_in", "Seconds", WHOLE, required=True),
+            Field("interval", "Seconds between two questions, at least", WHOLE),
+        ))},
+        refusals={
+            400: Refusals("The request is refused, and nothing of it kept", (*PUSH_CODES, "invalid_binding_message")),
+            401: NOT_CLIENT, 413: TOO_LARGE, 415: NO_FORM, 429: Refusals("This person was asked too often", ("too_many",)),
+        },
+    ),
+    Operation(
         "POST", "/token", TOKENS, "Get tokens", "RFC 6749 §3.2", "client or wallet",
-        text="By code, refresh token, device code, the client's own credentials, a wallet's pre-authorized code, or for another agency (RFC 8693).",
+        text="By code, refresh token, device code, request behind the front, the client's own credentials, a wallet's pre-authorized code, "
+             "or for another agency (RFC 8693).",
         headers=(MAYBE_DPOP,),
         body=Body("The grant and the client's credentials", (
             Field("grant_type", "Which grant", required=True), *CREDENTIALS,
-            Field("code", "The authorization code"), Field("device_code", "The device code"), Field("redirect_uri", "As it was in the request", URI),
+            Field("code", "The authorization code"), Field("device_code", "The device code"),
+            Field("auth_req_id", "The request behind the front"), Field("redirect_uri", "As it was in the request", URI),
             Field("code_verifier", "RFC 7636"), Field("refresh_token", "The refresh token"),
             Field("scope", "Less than was given"), Field("resource", "Whose token this is to be (RFC 8707)", URI),
             Field("pre-authorized_code", "From a credential offer"), Field("tx_code", "The six digits the person was shown"),

@@ -89,6 +89,22 @@ def start(
     return cookie, begun
 
 
+def passing(person_id: str, *, acr: str, now: int) -> Session:
+    """Return a session that is kept nowhere and serves one act: nobody can come back to it."""
+    return Session(
+        id_hash=opaque.digest(opaque.token()),
+        person_id=person_id,
+        state="full",
+        acr=acr,
+        amr=(),
+        auth_time=now,
+        fresh_code_at=None,
+        secret=secrets.token_bytes(32),
+        idle_until=now,
+        expires=now,
+    )
+
+
 def complete(
     tx: Tx, half: Session, *, acr: str, amr: tuple[str, ...], now: int, idle: int, longest: int
 ) -> tuple[str, Session] | None:

@@ -18,6 +18,7 @@ REFUSALS = {
     "dpop_proof":        ("invalid_dpop_proof", "the DPoP proof was used before",       400),
     "dpop_at_resource":  ("invalid_dpop_proof", "the DPoP proof was used before",       401),
     "actor_token":       ("invalid_request",    "the actor token was used before",      400),
+    "backchannel_request": ("invalid_request",   "the signed request was used before",   400),
     "credential_proof":  ("invalid_proof",      "the proof was used before",            400),
 }
 # fmt: on

@@ -36,7 +36,7 @@ STORY = [
     ("repeat: push",            "POST /par",                                             2,       1, False),
     ("repeat: authorize",       "GET /authorize",                                        4,       1, False),
     ("repeat: no question",     "GET /i/{tx}/consent",                                  14,       1, True),
-    ("account",                 "GET /account",                                          8,       0, False),
+    ("account",                 "GET /account",                                         10,       0, False),
     ("sharing",                 "GET /account/sharing",                                  6,       0, False),
     ("activity",                "GET /account/activity",                                 5,       0, False),
     ("stop page",               "GET /account/sharing/{id}/stop",                        3,       0, False),

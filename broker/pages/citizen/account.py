@@ -17,7 +17,7 @@ from broker import needs, parameters
 from broker.answers import Later, Page, Redirect, Refusal
 from broker.authorization import journey
 from broker.database import Tx
-from broker.pages.citizen import told
+from broker.pages.citizen import requests, told
 from broker.people import people
 from consent import history, ledger_entry, permission
 from consent.history import Event
@@ -94,6 +94,7 @@ def show_account(tx: Tx, facts: Facts, now: int) -> Page:
         "person": people.profile(tx, facts.wired.vault, facts.person_id).display_name,
         "live": sum(one.standing(now) == "live" for one in held),
         "documents": sum(event.type == "credential.issued" for event in events),
+        "waiting": len(requests.waiting_for(tx, facts.wired, facts.person_id, now)),
         "latest": voice.event(used[0]) if used else None,
     }
     return Page("account.html", context)

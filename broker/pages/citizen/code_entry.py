@@ -18,10 +18,9 @@ from broker.authorization import ending, pushed, waiting
 from broker.authorization.waiting import Waiting
 from broker.database import Tx
 from broker.errors import Wire
-from broker.pages.citizen import known_browser, refusal
+from broker.pages.citizen import known_browser, refusal, requests
 from broker.sign_in import user_code
 from broker.throttle import Limit
-from consent import intended_use
 
 PATH = "/device"
 ADDRESS = Limit(hourly=120, burst=20)  # codes typed from one network: of 20^8, in the ten minutes a code lives
@@ -109,8 +108,7 @@ async def gather_request(request: Request) -> Shown:
         found = waiting.get(tx, request.path_params["tx"])
     if found is None or found.browser is None:
         raise needs.Stop(ending.expired(None))
-    use = wired.uses.version(found.request.data.use_id, found.request.data.version)
-    service = intended_use.describe(use, visitor.language)
+    service = requests.service_of(wired, found, visitor.language)
     if found.browser != waiting.bound(visitor.browser_hash, found.tx):
         raise needs.Stop(Page("already.html", {"outcome": "other_browser"}, status=403))
     if found.state != "pending":

@@ -9,9 +9,9 @@ from typing import Any
 import uuid6
 from starlette.requests import Request
 
-from broker import needs
+from broker import needs, outcome
 from broker.answers import Answer, Later, Redirect
-from broker.authorization import journey, waiting
+from broker.authorization import journey
 from broker.database import Tx
 from broker.errors import Wire
 from broker.evidence import preview
@@ -64,10 +64,10 @@ async def gather(request: Request) -> Decided | Answer:
     except NotAsked as problem:
         raise Wire("invalid_request", "an item was not offered") from problem
     days = _days(visit, form.get("duration"))
-    return Decided(facts, share=True, shared=shared, days=days, changed=not same, subject=_subject(visit))
+    return Decided(facts, share=True, shared=shared, days=days, changed=not same, subject=known_as(visit))
 
 
-def _subject(visit: Visit) -> str:
+def known_as(visit: Visit) -> str:
     """Name the person as the agency will know them."""
     client = visit.wired.registry.get(visit.use.client_id)
     if client is None:
@@ -97,7 +97,7 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
     if facts.changed and facts.screen.previewed is not None:
         receipt, again = facts.screen.previewed, replace(facts.screen, error="changed")
         return Later(lambda _: screen.page(again, receipt)), []
-    if visit.journey.request.waits and not waiting.decide(tx, visit.journey.journey_id, "approved", now):
+    if visit.journey.request.waits and not outcome.decide(tx, visit.wired, visit.journey.journey_id, "approved", now):
         return endings.too_late(tx, visit), []
     return _share(tx, facts, now)
 

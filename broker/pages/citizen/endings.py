@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from broker import logout, needs
+from broker import logout, needs, outcome
 from broker.answers import Answer, Page, Redirect
 from broker.authorization import ending, journey, pushed, response, waiting
 from broker.database import Tx
@@ -51,21 +51,14 @@ def _session_state(visit: Visit) -> str | None:
 
 def back(tx: Tx, visit: Visit, error: str, now: int) -> Answer:
     """End the journey without data and send the browser back with an error."""
-    found, wired = visit.journey, visit.wired
+    found = visit.journey
     journey.decided(
         tx, found.journey_id, before=found.state, state="refused", permission_id=None, expires=found.expires
     )
     preview.drop(tx, found.journey_id)
     pushed.close(tx, found.journey_id)
-    return ending.refused(
-        tx,
-        found.request,
-        found.journey_id,
-        error,
-        issuer=wired.issuer,
-        keyring=wired.keyring,
-        now=now,
-        service=visit.service,
+    return outcome.refused(
+        tx, visit.wired, found.request, found.journey_id, error=error, now=now, service=visit.service
     )
 
 

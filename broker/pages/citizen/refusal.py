@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from broker import needs
+from broker import needs, outcome
 from broker.answers import Answer
 from broker.authorization import ending, journey, pushed
 from broker.authorization.waiting import Waiting
@@ -20,6 +20,8 @@ def before_signing_in(
 
     A journey that was begun and left with the Back button ends with it.
     """
+    if not outcome.decide(tx, wired, found.tx, "refused", now):
+        return ending.expired(service)
     data, session = found.request.data, visitor.session
     if session is not None and session.state == "full":
         use = wired.uses.version(data.use_id, data.version)
@@ -30,13 +32,4 @@ def before_signing_in(
         journey.decided(tx, found.tx, before=begun.state, state="refused", permission_id=None, expires=begun.expires)
         preview.drop(tx, found.tx)
     pushed.close(tx, found.tx)
-    return ending.refused(
-        tx,
-        found.request,
-        found.tx,
-        "access_denied",
-        issuer=wired.issuer,
-        keyring=wired.keyring,
-        now=now,
-        service=service,
-    )
+    return ending.answered("refused", service)

@@ -15,7 +15,15 @@ from tests.broker.whole import Whole
 
 ISSUER = "https://id.norr.example"
 #: Not for agencies' or wallets' programs: what looks after the server, files of pages, the ledger's files, the demo's.
-OTHERS = {"/healthz", "/readyz", "/sign-in/phone/qr.svg", "/static/{name}", "/ledger/{path:path}", "/sandbox/demo.json"}
+OTHERS = {
+    "/healthz",
+    "/readyz",
+    "/sign-in/phone/qr.svg",
+    "/static/{name}",
+    "/ledger/{path:path}",
+    "/sandbox/demo.json",
+    "/sandbox/ciba",
+}
 METHODS = {"get", "put", "post", "patch", "delete"}
 
 

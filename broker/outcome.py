@@ -1,0 +1,53 @@
+"""Telling a client that waits what became of its request: the row it asks about, and a ping where it registered one (CIBA Core §10.2)."""
+
+from __future__ import annotations
+
+from broker import needs
+from broker.answers import Answer
+from broker.authorization import ending, response, waiting
+from broker.authorization.request import AuthorizationRequest
+from broker.authorization.waiting import State
+from broker.database import Tx
+from keys import canonical
+
+PING = "ciba_ping"
+
+
+def decide(tx: Tx, wired: needs.Parts, tx_id: str, state: State, now: int) -> bool:
+    """Record the one decision and write the ping in the same act; False when there was one before, or its time is over."""
+    if not waiting.decide(tx, tx_id, state, now):
+        return False
+    found = waiting.get(tx, tx_id)
+    told = found.about(wired.roots.ring("token")) if found is not None else {}
+    if found is not None and told.get("ping") is not None:
+        wired.outbox.enqueue(
+            tx,
+            kind=PING,
+            client_id=found.request.client_id,
+            destination=told["ping"]["to"],
+            content=canonical.dumps({"auth_req_id": told["ping"]["auth_req_id"]}).decode(),
+            authorization=f"Bearer {told['ping']['token']}",
+            now=now,
+        )
+    return True
+
+
+def refused(
+    tx: Tx,
+    wired: needs.Parts,
+    asked: AuthorizationRequest,
+    tx_id: str,
+    *,
+    error: str,
+    now: int,
+    service: ending.SERVICE = None,
+) -> Answer:
+    """End a request without data; the client that waits is told `access_denied`, whatever was the reason.
+
+    `service` is who asked, for the page that says so.
+    """
+    if not asked.waits:
+        return response.error(asked, error, issuer=wired.issuer, keyring=wired.keyring, now=now)
+    ended = decide(tx, wired, tx_id, "refused", now)
+    outcome = "refused" if error == "access_denied" else "impossible"
+    return ending.answered(outcome, service) if ended else ending.expired(service)
