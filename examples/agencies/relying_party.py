@@ -104,9 +104,11 @@ class RelyingParty:
 
     async def logged_out(self, token: str) -> str:
         """The session that has ended at the broker, by its `sid` (OpenID Connect Back-Channel Logout 1.0 §2.6)."""
+        if jwt.get_unverified_header(token).get("typ") != "logout+jwt":
+            raise Refused("invalid_request", "this is not a logout token")
         keys = (await self.http.get((await self.metadata())["jwks_uri"])).raise_for_status().json()
         claims = self.verify(token, keys, LOGOUT_CLAIMS)
-        if jwt.get_unverified_header(token).get("typ") != "logout+jwt" or LOGOUT not in claims["events"]:
+        if LOGOUT not in claims["events"] or "nonce" in claims:
             raise Refused("invalid_request", "this is not a logout token")
         return str(claims["sid"])  # a second copy ends nothing more, so its `jti` need not be remembered
 

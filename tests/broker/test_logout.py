@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from sqlalchemy import LargeBinary, select, update
 
@@ -158,6 +159,23 @@ def test_an_agency_that_is_disabled_meanwhile_gets_no_letter(leaving: Leaving) -
     wired.registry._clients[CHILDCARE] = wired.registry._clients[CHILDCARE].model_copy(update={"disabled": True})
     signs_out(leaving, maria)
     assert leaving.told[CHILDCARE].got == []
+
+
+def test_a_restart_between_the_sign_out_and_the_letter_loses_nothing(leaving: Leaving) -> None:
+    """The agency does not answer, the server is stopped, started again, and tells it: the same `jti`, a young token."""
+    leaving.told[CHILDCARE].answer = lambda count: (503 if count == 1 else 200, {}, b"")
+    maria = leaving.whole.citizen()
+    leaving.signs_in(maria)
+    signs_out(leaving, maria)
+    leaving.told[CHILDCARE].wait(1)
+    leaving.whole.restart()
+    leaving.whole.clock.later(600)
+    claims = leaving.logout_token(CHILDCARE, 2)
+    first = jwt.decode(
+        leaving.told[CHILDCARE].got[0].body.partition("=")[2], options={"verify_signature": False, "verify_exp": False}
+    )
+    assert (first["jti"], first["sid"]) == (claims["jti"], claims["sid"])
+    assert claims["iat"] - first["iat"] == 600
 
 
 def test_no_row_leads_from_a_person_to_an_agency(leaving: Leaving) -> None:
