@@ -142,6 +142,16 @@ async def submit(call: Call) -> Response:
     return call.page("done.html", reference=f"{datetime.now(UTC):%Y}-{secrets.token_hex(4).upper()}")
 
 
+async def sign_out(call: Call) -> Response:
+    """Here at once; at the broker, if the person came from there, as they decide."""
+    id_token = call.visit.get("id_token")
+    call.visit.clear()
+    if id_token is None:
+        return RedirectResponse("/", 303)
+    home = call.agency.broker.redirect_uri.removesuffix("callback")  # registered, character for character
+    return RedirectResponse(await call.agency.broker.end_session(id_token, home), 303)
+
+
 async def held(call: Call) -> Response:
     """What this agency holds from the broker about this visit, for its own visitor; never the access token."""
     return JSONResponse({name: call.visit.get(name) for name in ("subject", "id_token", "answer", "fetched")})
@@ -154,6 +164,7 @@ HANDLERS = {
     ("POST", "/refresh"): refresh,
     ("GET", "/form"): form,
     ("POST", "/form"): submit,
+    ("POST", "/sign-out"): sign_out,
     ("GET", "/visit.json"): held,
 }
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 import jwt
@@ -101,6 +102,11 @@ class RelyingParty:
         if not secrets.compare_digest(claims["nonce"], nonce):
             raise Refused("invalid_nonce", "the ID token answers another request")
         return claims
+
+    async def end_session(self, id_token: str, back: str) -> str:
+        """Where to send the browser so that the person is asked to sign out there too (RP-Initiated Logout 1.0 §2)."""
+        said = {"id_token_hint": id_token, "post_logout_redirect_uri": back}
+        return f"{(await self.metadata())['end_session_endpoint']}?{urlencode(said)}"
 
     async def logged_out(self, token: str) -> str:
         """The session that has ended at the broker, by its `sid` (OpenID Connect Back-Channel Logout 1.0 §2.6)."""

@@ -2,6 +2,7 @@
 
 import time
 
+from examples.browse import Page
 from tests.world import World
 
 
@@ -19,6 +20,22 @@ def test_the_agency_forgets_the_visit(world: World) -> None:
     elsewhere = person.elsewhere()
     elsewhere.sign_in()
     assert held["answer"]["grant_id"] in elsewhere.sharing()
+
+
+def test_from_the_agency_and_back_to_it(world: World) -> None:
+    person, form = world.neighbour(), world.agencies["norr-planning"]
+    page = person.shares(person.sign_in(person.press(person.open(f"{form}/"), "prefill", "fill")))
+    page = person.press(page, "application", "submit", **dict.fromkeys(missing(page), "x"))
+    page = person.press(page, "sign-out", "sign-out")
+    assert page.url.startswith(f"{world.issuer}/logout?")
+    assert person.press(page, "logout", "sign-out").url == f"{form}/"
+    assert person.open("/account").has("sign-in")
+
+
+def missing(page: Page) -> list[str]:
+    """The fields of the agency's form that nothing has filled in."""
+    fields = [e for e in page.get("application") if e.tag in {"input", "textarea"} and e["name"]]
+    return [e["name"] for e in fields if not (e["value"] or e.text)]
 
 
 def test_an_agency_believes_no_stranger(world: World) -> None:
