@@ -73,9 +73,7 @@ def read(asked: Unchecked) -> tuple[Action | None, str | None]:
 
 def widened(asked: Unchecked, data: DataRequest, use: IntendedUse) -> DataRequest:
     """Return what the person will be asked: with `merge` also what the grant holds already; raises `UNKNOWN` for another use's."""
-    if (
-        asked.grant is None or asked.grant.client != asked.client.client_id
-    ):  # whose it is was checked; nothing may hang on the order
+    if asked.grant is None or asked.grant.client != asked.client.client_id:
         return data
     if asked.grant.use_id != data.use_id:
         raise UNKNOWN

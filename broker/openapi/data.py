@@ -33,7 +33,8 @@ ROWS: tuple[Operation, ...] = (
         path_fields=GRANT, headers=(DPOP,),
         answers={200: Body("What it holds", (
             Field("scopes", "The intended use, as a scope", listed(OBJECT), required=True),
-            Field("authorization_details", "The items that were given", listed(OBJECT), required=True),
+            Field("authorization_details", "The items that were given", listed(OBJECT)),
+            Field("claims", "Of a sign-in alone: the claims that were given", listed(TEXT)),
             Field("created_at", "Seconds since 1970", WHOLE, required=True), Field("expires_at", "Seconds since 1970", WHOLE),
         ))},
         refusals={400: MALFORMED, 401: BAD_TOKEN, 403: OUT_OF_SCOPE, 404: NOT_THERE},

@@ -519,6 +519,20 @@ def test_a_subject_token_that_does_not_do(
     assert whole.size() == size
 
 
+def test_an_actor_whose_tokens_are_bound_to_a_certificate(
+    whole: Whole, agency: Agency, office: Agency, token: dict[str, Any]
+) -> None:
+    """RFC 8705 §3: sent as a bearer token, and good for nobody without that certificate."""
+    bound = {"dpop_bound_access_tokens": False, "tls_client_certificate_bound_access_tokens": True}
+    acting.give_clients(whole, norr_processing=bound)
+    assert error(exchange(agency, token, lends(office, agency.client_id))) == (400, "invalid_request")
+    lent = exchange(agency, token, lends(office, agency.client_id, cnf={"x5t#S256": "x" * 43})).json()
+    assert (lent["token_type"], read(lent["access_token"])["cnf"]) == ("Bearer", {"x5t#S256": "x" * 43})
+    headers = {"Authorization": f"Bearer {lent['access_token']}"}
+    answer = office.http.get(f"{office.issuer}/prefill", headers=headers)
+    assert error(answer) == (401, "invalid_token")
+
+
 def test_no_chains(whole: Whole, agency: Agency, office: Agency, lent: dict[str, Any]) -> None:
     """§4.1: who acts for another lets nobody act for them; nor does the one it came from, with it."""
     acting.give_clients(whole, norr_processing={"grant_types": ("authorization_code", acting.GRANT)})
