@@ -97,8 +97,6 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
     if facts.changed and facts.screen.previewed is not None:
         receipt, again = facts.screen.previewed, replace(facts.screen, error="changed")
         return Later(lambda _: screen.page(again, receipt)), []
-    if visit.journey.request.waits and not outcome.decide(tx, visit.wired, visit.journey.journey_id, "approved", now):
-        return endings.too_late(tx, visit), []
     return _share(tx, facts, now)
 
 
@@ -111,6 +109,8 @@ def _share(tx: Tx, facts: Decided, now: int) -> tuple[Answer, list[Entry]]:
     grant_id = visit.journey.request.grant_id
     if grant_id is not None and not _may_change(tx, facts.screen, now):
         return endings.back(tx, visit, "invalid_grant_id", now), []
+    if visit.journey.request.waits and not outcome.decide(tx, visit.wired, visit.journey.journey_id, "approved", now):
+        return endings.too_late(tx, visit), []
     permission_id = grant_id or str(uuid6.uuid7())
     waits = visit.wired.durations
     opens = max(now + (waits.receipt + waits.code) * SECOND, endings.good_until(tx, visit, now)) + waits.token * SECOND

@@ -265,7 +265,6 @@ def test_what_a_request_decided_elsewhere_is_not_asked() -> None:
     way_back = {
         "no_request_uri", "signed_where_registered", "client_is_who_asks", "registered_redirect_uri",
         "response_type_is_code", "registered_response_mode", "state_and_nonce", "s256_challenge", "known_prompt",
-        "own_grant",
     }  # fmt: skip
     blank = {
         at: {step.__name__ for step, places in checks.CHECKS if At.PUSH in places and at not in places}
