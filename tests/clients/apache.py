@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -51,7 +52,13 @@ OIDCInfoHook access_token id_token userinfo
 def run(stack: ExitStack, service: Service, client: Client, *more: str) -> str:
     """Start a site; its address. `more` are further directives."""
     port = client.port
-    folder = service.folder / f"apache-{client.client_id}"
+    folder = Path(
+        tempfile.mkdtemp(prefix="semel-apache-")
+    )  # its workers are nobody, who may not look into a test's folder
+    stack.callback(shutil.rmtree, folder)
+    folder.chmod(0o755)
+    shutil.copyfile(service.ca_file, folder / "ca.pem")
+    log = service.folder / f"apache-{client.client_id}.log"
     (folder / "site" / "members").mkdir(parents=True)
     (folder / "site" / "index.html").write_text("<p>For everybody.</p>")
     (folder / "site" / "members" / "index.html").write_text("<h1>For members.</h1>")
@@ -59,11 +66,11 @@ def run(stack: ExitStack, service: Service, client: Client, *more: str) -> str:
     configuration = CONFIGURATION.format(
         folder=folder,
         port=port,
-        log=folder.with_suffix(".log"),
+        log=log,
         user="User www-data\nGroup www-data" if os.getuid() == 0 else "",
         modules="\n".join(loaded),
         issuer=service.issuer,
-        ca_file=service.ca_file,
+        ca_file=folder / "ca.pem",
         client_id=client.client_id,
         secret=client.secret,
         passphrase=secrets.token_urlsafe(32),
@@ -71,13 +78,10 @@ def run(stack: ExitStack, service: Service, client: Client, *more: str) -> str:
         more="\n".join(more),
     )
     (folder / "apache.conf").write_text(configuration)
-    for path in (folder, *folder.rglob("*"), *folder.parents):  # Apache's workers are nobody in particular
-        if path.is_relative_to("/tmp") and path != Path("/tmp"):
-            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
     apache = shutil.which("apache2", path=f"{os.environ['PATH']}:/usr/sbin")
     assert apache, "Debian's package apache2-bin is needed"
     command = [apache, "-D", "FOREGROUND", "-f", str(folder / "apache.conf")]
-    process = program(stack, command, folder.with_suffix(".log"))
+    process = program(stack, command, log)
     with httpx2.Client(trust_env=False) as http:
         wait(http, f"http://127.0.0.1:{port}/", service.folder, process)
     return f"http://127.0.0.1:{port}"

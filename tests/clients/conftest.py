@@ -12,7 +12,7 @@ from cryptography import x509
 
 from tests.certified import Certified
 from tests.clients import service as services
-from tests.clients.service import Client, Service, certified
+from tests.clients.service import SIGNED_OUT, Client, Service, certified
 from tests.world import free_ports
 
 REFRESHING = {"grant_types": ["authorization_code", "refresh_token"]}
@@ -30,8 +30,10 @@ MTLS: dict[str, Any] = {**REFRESHING, "tls_client_certificate_bound_access_token
 
 def site() -> dict[str, Any]:
     """A web site on this machine (its Apache is started by its test)."""
-    callback = f"http://127.0.0.1:{free_ports(1)}/members/callback"
-    return {**BASELINE, "redirect_uris": [callback], "backchannel_logout_uri": f"{callback}?logout=backchannel"}
+    origin = f"http://127.0.0.1:{free_ports(1)}"
+    callback = f"{origin}/members/callback"
+    told = {"backchannel_logout_uri": f"{callback}?logout=backchannel", "post_logout_redirect_uris": [f"{origin}/"]}
+    return {**BASELINE, "redirect_uris": [callback], **told}
 
 
 def clients(below: Certified) -> dict[str, Client]:
@@ -41,7 +43,7 @@ def clients(below: Certified) -> dict[str, Client]:
     named = {"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": NAME}
     machine: dict[str, Any] = {"redirect_uris": [], "grant_types": ["client_credentials"], "scope": "files:read"}
     made = [
-        Client("openid-client", REFRESHING),
+        Client("openid-client", {**REFRESHING, "post_logout_redirect_uris": [SIGNED_OUT]}),
         Client("message-signing", {**REFRESHING, **SIGNING, **JARM}),
         Client("details", REFRESHING),
         Client("oauth4webapi", REFRESHING),

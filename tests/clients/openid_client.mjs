@@ -62,4 +62,6 @@ if (tokens.refresh_token) {
   got.revoked = await data(again.access_token)
   got.refused = await answer(() => client.refreshTokenGrant(config, tokens.refresh_token, undefined, keys))
 }
+const leaving = { id_token_hint: tokens.id_token, post_logout_redirect_uri: told.signed_out, state: 'left' }
+got.end = client.buildEndSessionUrl(config, leaving).href
 say(got)

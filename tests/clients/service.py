@@ -36,6 +36,7 @@ from tests.certified import Certified, make
 from tests.world import CHECKOUT, World, free_ports, neighbours
 
 CALLBACK = "https://agency.example/callback"
+SIGNED_OUT = f"{CALLBACK}/signed-out"
 USE = "norr.childcare-allowance"
 PEOPLE = 60
 READY_SECONDS = 60

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from authlib.common.security import generate_token
@@ -46,6 +47,7 @@ def test_signing_in_and_nothing_else(service: Service) -> None:
         fields = {field["name"]: field["value"] for field in page.get("form-post").find_all("input")}
         assert {"code", "state", "iss"} <= fields.keys()
         answer = person.http.post(page.get("form-post")["action"], data=fields)
+        assert answer.next_request is not None, (service.folder / "apache-apache-form.log").read_text()[-3000:]
         told = is_for_members(service, site, person, person.open(str(answer.next_request.url)), "apache-form")
         assert {"sub", "name", "email"} <= told["userinfo"].keys()
 
@@ -59,6 +61,16 @@ def test_signing_out_at_the_broker(service: Service, site: str) -> None:
     while person.http.get(f"{site}/members/").status_code == 200:
         assert time.monotonic() < until, "the site still knows the person"
         time.sleep(0.2)
+    assert person.open(f"{site}/members/").has("sign-in")
+
+
+def test_signing_out_at_the_site(service: Service, site: str) -> None:
+    """OpenID Connect RP-Initiated Logout 1.0 §2: the site asks, the person decides, the browser goes back."""
+    person = service.person()
+    is_for_members(service, site, person, person.shares(f"{site}/members/"), "apache")
+    asked = person.open(f"{site}/members/callback?logout={quote(f'{site}/', safe='')}")
+    page = person.submit(asked, "logout", "sign-out")
+    assert (page.url.partition("?")[0], page.status) == (f"{site}/", 200)
     assert person.open(f"{site}/members/").has("sign-in")
 
 

@@ -13,7 +13,7 @@ import jwt
 import pytest
 
 from tests.clients import programs
-from tests.clients.service import CALLBACK, Client, Service
+from tests.clients.service import CALLBACK, SIGNED_OUT, Client, Service
 
 REQUIRED = {"identity.given_name", "identity.family_name", "identity.birth_date", "address.registered"}
 
@@ -30,6 +30,7 @@ def told(service: Service, client: Client) -> dict[str, Any]:
     if client.client_id == "details":
         detail = {"type": f"{service.issuer}/rar/prefill/v1", "intended_use": client.use, "actions": ["read"]}
         about |= {"scope": "openid", "details": [detail]}
+    about["signed_out"] = SIGNED_OUT
     about["signs"] = "request_object_signing_alg" in client.members
     names = ("id_token_signed_response_alg", "authorization_signed_response_alg")
     about["metadata"] = {"id_token_signed_response_alg": "ES256"} | {
@@ -57,7 +58,8 @@ def told(service: Service, client: Client) -> dict[str, Any]:
 def test_the_whole_way(service: Service, program: str, client_id: str) -> None:
     client = service.clients[client_id]
     with programs.running(program, told(service, client), service.folder, service.ca_file) as agency:
-        page = service.person().shares(agency.says()["url"])
+        person = service.person()
+        page = person.shares(agency.says()["url"])
         assert ("response=" in page.url) is ("authorization_signed_response_alg" in client.members)
         agency.hears(page.url)
         got = agency.says()
@@ -79,6 +81,10 @@ def test_the_whole_way(service: Service, program: str, client_id: str) -> None:
         assert got["nonces"] >= 1
     else:
         assert (got["revoked"]["status"], got["revoked"]["error"]) == (401, "invalid_token")
+    if client_id == "openid-client":  # OpenID Connect RP-Initiated Logout 1.0 §3
+        left = person.submit(person.open(got["end"]), "logout", "sign-out")
+        assert left.url == f"{SIGNED_OUT}?state=left"
+        assert person.open(f"{service.issuer}/account").has("sign-in")
 
 
 def test_machines(service: Service) -> None:
