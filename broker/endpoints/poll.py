@@ -29,7 +29,7 @@ MOST = 100  # events of one answer
 MOST_ACKNOWLEDGED = 1000
 MAX_JTI = 128  # characters
 LOOK_EVERY = 0.5  # seconds
-POLLS = Limit(hourly=7200, burst=60)
+POLLS = Limit(hourly=3600, burst=60)
 #: What a receiver may say is wrong with an event (RFC 8935 §2.4, SSF 1.0 §8.1.4.1); other words are not logged.
 ERRORS = frozenset(
     {"invalid_request", "invalid_key", "invalid_issuer", "invalid_audience", "authentication_failed", "access_denied"}

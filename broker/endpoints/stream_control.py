@@ -79,7 +79,7 @@ async def gather_verify(request: Request) -> Facts:
 def act_verify(tx: Tx, facts: Facts, now: int) -> Raw | Refusal:
     """Put a verification into the stream (§8.1.4.2); more often than `min_verification_interval` it is refused."""
     stream = _found(tx, facts)
-    if not streams.may_verify(tx, stream, now):
+    if not facts.signals.may_verify(tx, stream, now):
         return TOO_SOON
     facts.signals.send(tx, stream, event_types.verification(stream.stream_id, facts.given.get("state")), now)
     return facts.receiver.empty()

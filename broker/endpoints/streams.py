@@ -180,7 +180,10 @@ def _description(given: Any) -> str:
 
 
 def _delivered(facts: Facts, given: Any, wanted: Wanted) -> Wanted:
-    """How the stream is delivered: polled at an address of ours, or pushed to one of the receiver's (§6.1)."""
+    """How the stream is delivered: polled at an address of ours, or pushed to one of the receiver's (§6.1).
+
+    The header is not told again, so one that is not named stays with its address; null takes it away.
+    """
     method = given.get("method") if isinstance(given, dict) else None
     if method == streams.POLL:
         return replace(wanted, method=method, endpoint=None, authorization=None)
@@ -191,6 +194,8 @@ def _delivered(facts: Facts, given: Any, wanted: Wanted) -> Wanted:
         web_address.parse(endpoint if isinstance(endpoint, str) else "")
     except ValueError as problem:
         raise Wire("invalid_request", f"endpoint_url: {problem}") from problem
+    if "authorization_header" not in given and wanted.endpoint == endpoint:
+        return replace(wanted, method=method)
     if header is not None and not _is_header(header):
         raise Wire("invalid_request", "authorization_header is a line of printable ASCII")
     client_id, ring = facts.receiver.client.client_id, facts.signals.ring

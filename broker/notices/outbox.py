@@ -218,6 +218,13 @@ def listed(tx: Tx, state: str | None = None) -> list[dict[str, Any]]:
     return [dict(one) for one in tx.execute(chosen if state is None else chosen.where(row.state == state)).mappings()]
 
 
+def waiting(tx: Tx, kind: str, client_id: str) -> int:
+    """Count a client's letters of a kind that are not received yet."""
+    row = table.c
+    mine = row.client_id == client_id, row.kind == kind, row.state == "waiting"
+    return int(tx.execute(select(func.count()).where(*mine)).scalar_one())
+
+
 def sweep(tx: Tx, now: int) -> None:
     """Forget dead letters nobody asked for in thirty days."""
     tx.execute(delete(table).where(table.c.state == "dead", table.c.expires <= now))

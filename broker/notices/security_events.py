@@ -19,11 +19,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from broker import telemetry
 from broker.database import Tx
-from broker.notices import event_types, streams
+from broker.notices import event_types, outbox, streams
 from broker.notices.event_types import Event
 from broker.notices.outbox import Outbox, Unsigned
 from broker.notices.streams import Stream
 from broker.tables import event_stream, grant_subject, security_event
+from broker.tables import outbox as letters
 from consent import permission
 from consent.ledger import Appended
 from keys import canonical, jws
@@ -36,6 +37,7 @@ KEPT = 30 * DAY  # an event nobody fetched
 MOST = 10_000  # events kept for a stream; the oldest go
 ROWS = 1000  # of one sweep
 UNTOLD = frozenset({"exhausted", "ended_by_controller"})  # ends that the agency brought about itself
+MOST_TRIED = 100  # events under way to an address, when nobody has to hear of one more
 MANY = 200  # permissions asked about at once
 KIND = "security_event"  # in the outbox
 FIXED = ("sub_id", "events")  # of a token, when it is raised
@@ -112,6 +114,10 @@ class Signals:
             self._push(tx, stream, held, now)
         elif stream.status != "disabled":
             self._hold(tx, stream, [held], now)
+
+    def may_verify(self, tx: Tx, stream: Stream, now: int) -> bool:
+        """Note that a verification was asked for; false when one was just now, or too much waits to be sent already."""
+        return streams.may_verify(tx, stream, now) and outbox.waiting(tx, KIND, stream.client_id) < MOST_TRIED
 
     def changed(self, tx: Tx, before: Stream, after: Stream | None, now: int) -> None:
         """Move what waits to where a changed stream has it: out of the outbox or into it; gone with a stream that is none.
@@ -220,6 +226,7 @@ def forget(tx: Tx, stream: Stream, jtis: Collection[str]) -> None:
 
 def sweep(tx: Tx, now: int) -> None:
     """Delete what nobody fetched in time, what is too much, and what belongs to no stream any more."""
+    _sweep_letters(tx)
     row = security_event.c
     lost = row.stream_id.not_in(select(event_stream.c.stream_id))
     old = select(row.jti).where((row.raised <= now - KEPT) | lost).limit(ROWS)
@@ -229,6 +236,16 @@ def sweep(tx: Tx, now: int) -> None:
         newest = select(row.jti).where(row.stream_id == stream_id).order_by(row.raised.desc(), row.jti.desc())
         surplus = newest.offset(MOST).limit(ROWS)
         tx.execute(delete(security_event).where(row.jti.in_(surplus)))
+
+
+def _sweep_letters(tx: Tx) -> None:
+    """Delete the oldest of what is too much for one receiver to be sent."""
+    row = letters.c
+    mine = row.kind == KIND, row.state == "waiting"
+    full = select(row.client_id).where(*mine).group_by(row.client_id).having(func.count() > MOST)
+    for client_id in tx.execute(full).scalars().all():
+        newest = select(row.id).where(*mine, row.client_id == client_id).order_by(row.expires.desc(), row.id)
+        tx.execute(delete(letters).where(row.id.in_(newest.offset(MOST).limit(ROWS))))
 
 
 def _about(moment: int) -> int:

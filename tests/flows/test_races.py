@@ -310,3 +310,28 @@ def test_a_nonce_gives_one_credential(demo: Service, world: World) -> None:
     again = [wallet.collection(token, wallet.c_nonce()) for wallet, token in asked]
     assert sum(answer.status_code == 200 for answer in demo.volley(again)) == 1
     assert [len(entries(world, citizen, "credential.issued")) for citizen in people] == [1, 1]
+
+
+def test_one_stream_one_verification_one_event(demo: Service, world: World) -> None:
+    """SSF 1.0 §8.1.1.1, §8.1.4.2: whatever is asked for at once is there once; what ends once is told once."""
+    agency, citizen = world.agency(), world.neighbour()
+    token = agency.own_token()
+    assert agency.call("GET", "/ssf/streams", token=token).json() == []  # learns a nonce
+    made = demo.volley([volley.resource(agency, "POST", "/ssf/streams", token, {}) for _ in range(MANY)])
+    assert told(made) == {(201, ""): 1, (409, "conflict"): MANY - 1}
+    stream = next(answer.json() for answer in made if answer.status_code == 201)
+    named = {"stream_id": stream["stream_id"]}
+    asked = demo.volley([volley.resource(agency, "POST", "/ssf/verify", token, named) for _ in range(MANY)])
+    assert told(asked) == {(204, ""): 1, (429, "too_many_requests"): MANY - 1}
+    given = agency.token(citizen.shares(citizen.comes_from(agency.asks())))
+    page = citizen.open(f"/account/sharing/{given['grant_id']}/stop")
+    stop = pressed(citizen, page, "stop", "stop-sharing")
+    demo.volley([citizen.walker.http.build_request("POST", page.url, data=stop) for _ in range(MANY)])
+    path = f"/ssf/poll/{stream['stream_id']}"
+    held = agency.call("POST", path, token=token, json={"returnImmediately": True}).json()["sets"]
+    assert len(held) == 2
+    acknowledged = {"returnImmediately": True, "ack": list(held)}
+    polls = demo.volley([volley.resource(agency, "POST", path, token, acknowledged) for _ in range(MANY // 2)])
+    assert [answer.json() for answer in polls] == [{"sets": {}}] * (MANY // 2)
+    gone = agency.call("DELETE", "/ssf/streams", token=token, params=named)
+    assert gone.status_code == 204

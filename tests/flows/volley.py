@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 import httpx2
 
@@ -26,11 +27,11 @@ def release(agency: Agency, token: str) -> httpx2.Request:
     return resource(agency, "GET", "/prefill", token)
 
 
-def resource(agency: Agency, method: str, path: str, token: str) -> httpx2.Request:
+def resource(agency: Agency, method: str, path: str, token: str, body: Any = None) -> httpx2.Request:
     """An agency's call to a resource, as above."""
     url = agency.issuer + path
     headers = {"Authorization": f"DPoP {token}", "DPoP": agency.proof(method, url, token)}
-    return httpx2.Request(method, url, headers=headers)
+    return httpx2.Request(method, url, headers=headers, json=body)
 
 
 def wire(request: httpx2.Request, *, close: bool = True) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 import jwt
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from broker import tables
 from broker.database import Database
@@ -195,6 +195,65 @@ def test_another_address(whole: Whole, agency: Receiver, ear: Ear) -> None:
         assert "authorization" not in other.got[0].headers
         assert events(agency, other)[0]["jti"] == events(agency, ear)[0]["jti"]
         settled(whole)
+
+
+def test_the_header_stays_with_its_address(whole: Whole, agency: Receiver, ear: Ear) -> None:
+    """What was read is sent back without it; PATCH keeps it, null and PUT take it away, another address does not get it."""
+    read = {"method": PUSH, "endpoint_url": f"{ear.url}/events"}
+
+    def sent(count: int) -> str | None:
+        whole.clock.later(20)
+        agency.call("POST", VERIFY, agency.named())
+        ear.wait(count)
+        return ear.got[-1].headers.get("authorization")
+
+    agency.call("PATCH", STREAMS, agency.named(delivery=read))
+    assert sent(1) == HEADER
+    agency.call("PATCH", STREAMS, agency.named(delivery=read | {"endpoint_url": f"{ear.url}/other"}))
+    assert sent(2) is None
+    agency.call("PATCH", STREAMS, agency.named(delivery=to(ear)))
+    agency.call("PATCH", STREAMS, agency.named(delivery=read | {"authorization_header": None}))
+    assert sent(3) is None
+    agency.call("PATCH", STREAMS, agency.named(delivery=to(ear)))
+    agency.call("PUT", STREAMS, agency.named(delivery=read))
+    assert sent(4) is None
+
+
+def test_nobody_is_flooded_with_verifications(whole: Whole, agency: Receiver, ear: Ear) -> None:
+    """An address that answers nothing is not tried with more and more of what its agency asks for."""
+    from broker.notices import security_events
+
+    ear.answer = lambda _count: (503, {}, b"")
+    agency.call("POST", VERIFY, agency.named())
+    failed(whole, ear, 1)
+    with whole.parts.database.write() as tx:
+        row = dict(tx.execute(select(tables.outbox)).mappings().one())
+        tx.execute(
+            insert(tables.outbox),
+            [row | {"id": f"x{n}", "due": row["due"] + 10**13} for n in range(security_events.MOST_TRIED)],
+        )
+    whole.clock.later(60)
+    answer = agency.call("POST", VERIFY, agency.named())
+    assert (answer.status_code, answer.json()["error"]) == (429, "too_many_requests")
+
+
+def test_so_many_letters_and_no_more(whole: Whole, agency: Receiver, ear: Ear) -> None:
+    from broker.notices import security_events
+
+    ear.answer = lambda _count: (503, {}, b"")
+    agency.call("POST", VERIFY, agency.named())
+    failed(whole, ear, 1)
+    with whole.parts.database.write() as tx:
+        row = dict(tx.execute(select(tables.outbox)).mappings().one())
+        later = row["due"] + 10**13
+        many = [
+            row | {"id": f"{n:06}", "due": later, "expires": row["expires"] + n + 1}
+            for n in range(security_events.MOST + 2)
+        ]
+        tx.execute(insert(tables.outbox), many)
+        security_events.sweep(tx, whole.clock())
+        kept = sorted(tx.execute(select(tables.outbox.c.id)).scalars())
+    assert (len(kept), kept[0]) == (security_events.MOST, "000002")
 
 
 def test_from_push_to_poll_and_back(whole: Whole, agency: Receiver, ear: Ear) -> None:
