@@ -229,12 +229,12 @@ def sweep(tx: Tx, now: int) -> None:
     _sweep_letters(tx)
     row = security_event.c
     lost = row.stream_id.not_in(select(event_stream.c.stream_id))
-    old = select(row.jti).where((row.raised <= now - KEPT) | lost).limit(ROWS)
+    old = tx.execute(select(row.jti).where((row.raised <= now - KEPT) | lost).limit(ROWS)).scalars().all()
     tx.execute(delete(security_event).where(row.jti.in_(old)))
     full = select(row.stream_id).group_by(row.stream_id).having(func.count() > MOST)
     for stream_id in tx.execute(full).scalars().all():
         newest = select(row.jti).where(row.stream_id == stream_id).order_by(row.raised.desc(), row.jti.desc())
-        surplus = newest.offset(MOST).limit(ROWS)
+        surplus = tx.execute(newest.offset(MOST).limit(ROWS)).scalars().all()
         tx.execute(delete(security_event).where(row.jti.in_(surplus)))
 
 
@@ -245,7 +245,8 @@ def _sweep_letters(tx: Tx) -> None:
     full = select(row.client_id).where(*mine).group_by(row.client_id).having(func.count() > MOST)
     for client_id in tx.execute(full).scalars().all():
         newest = select(row.id).where(*mine, row.client_id == client_id).order_by(row.expires.desc(), row.id)
-        tx.execute(delete(letters).where(row.id.in_(newest.offset(MOST).limit(ROWS))))
+        surplus = tx.execute(newest.offset(MOST).limit(ROWS)).scalars().all()
+        tx.execute(delete(letters).where(row.id.in_(surplus)))
 
 
 def _about(moment: int) -> int:
