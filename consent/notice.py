@@ -141,7 +141,10 @@ def _blocks(use: IntendedUse, request: DataRequest, catalogue: Catalogue, langua
         Block("alternative", said("alternative"), use.alternative.text[language], link=use.alternative.url),
     )
     empty = {"items", "optional", "processors"}
-    return tuple(block for block in blocks if block.items or block.parties or block.kind not in empty)
+    shown = [
+        block for block in blocks if block.kind != "sources" or block.text
+    ]  # a sign-in alone comes from no register
+    return tuple(block for block in shown if block.items or block.parties or block.kind not in empty)
 
 
 def _items(use: IntendedUse, chosen: frozenset[str], catalogue: Catalogue, language: str) -> tuple[Item, ...]:

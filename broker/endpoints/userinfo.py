@@ -6,7 +6,7 @@ Claims leave as everything does: entered in the ledger first. A token that asked
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -16,7 +16,6 @@ from broker.answers import Json, Later, Raw, Refusal
 from broker.authorization.released import Prepared, Releases
 from broker.clients import recipients
 from broker.database import Tx
-from broker.errors import Wire
 from broker.evidence import preview
 from broker.evidence.preview import Held
 from broker.tokens import dpop, standing, step_up
@@ -36,13 +35,17 @@ NARROW = Refusal("insufficient_scope", "the token has not the scope openid", sta
 
 @dataclass(frozen=True)
 class Facts:
-    """The verified token, what is sealed to it, the claims to be handed over if any, and the next nonce."""
+    """The verified token, what is sealed to it, the claims to be handed over if any, and the next nonce.
+
+    `alg` signs the answer and `recipient` is whom it is encrypted to, where the client registered that.
+    """
 
     wired: needs.Parts
     presented: Presented
     held: Held | None
     prepared: Prepared | None
     next_nonce: Mapping[str, str]
+    alg: str | None = None
     recipient: Recipient | None = None
 
     @property
@@ -60,8 +63,11 @@ async def gather(request: Request) -> Facts:
         held = preview.open_(tx, wired.vault, shown.text.encode(), now)
     prepared = await _prepared(wired, shown, held, now)
     client = wired.registry.active(shown.token.client_id)
-    to = None if client is None else await recipients.of(wired.registry, client, "userinfo", now)
-    return Facts(wired, shown, held, prepared, dpop.offer(ring, now), to)
+    facts = Facts(wired, shown, held, prepared, dpop.offer(ring, now))
+    if client is None:
+        return facts  # the act refuses
+    to = await recipients.of(wired.registry, client, "userinfo", now)
+    return replace(facts, alg=client.userinfo_signed_response_alg, recipient=to)
 
 
 async def _prepared(wired: needs.Parts, shown: Presented, held: Held | None, now: int) -> Prepared | None:
@@ -112,11 +118,7 @@ def _answer(facts: Facts, claims: Mapping[str, Any], now: int) -> Json | Raw:
     """Write the answer: JSON, or signed and encrypted as the client registered (Core §5.3.2)."""
     token, wired = facts.presented.token, facts.wired
     headers = {"Cache-Control": "no-store", **facts.next_nonce}
-    client = wired.registry.active(token.client_id)
-    if client is None:
-        raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
-    body = {**claims, "sub": token.subject}
-    alg = client.userinfo_signed_response_alg
+    body, alg = {**claims, "sub": token.subject}, facts.alg
     if alg is None and facts.recipient is None:
         return Json(body, headers=headers)
     content = canonical.dumps(body).decode()

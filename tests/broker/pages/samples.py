@@ -4,8 +4,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from consent import catalogue, intended_use, notice
-from consent.request import DataRequest
+from consent import catalogue, intended_use, notice, sign_in
+from consent.request import DataRequest, RequestedItem
+from consent.sign_in import Party
 
 CONFIG = Path(__file__).parents[3] / "openid-config"
 
@@ -102,6 +103,54 @@ def asking(
         "durations": DURATIONS,
         "error": None,
         **more,
+    }
+
+
+LIBRARY = Party(
+    "c-0",
+    {"en": "Norr library", "ar": "مكتبة نور"},
+    "library.example",
+    "https://library.example/",
+    "desk@library.example",
+)
+ACCOUNT = {
+    "account.name": ["Maria Lind"],
+    "contact.language": ["en"],
+    "contact.email": ["maria@mail.example"],
+    "account.email_confirmed": ["Yes"],
+}
+
+
+def signing_in(language: str, *, values: bool) -> dict[str, Any]:
+    """The consent page of a website that only wants to know who it is, with the values of an account or without any."""
+    known, _ = declared()
+    built_in = sign_in.load(CONFIG, known)
+    assert built_in is not None
+    use = built_in.use(LIBRARY)
+    words = [item for word in ("profile", "email") for item in built_in.words[word].values()] if values else []
+    items = tuple(RequestedItem(item, required=True) for item in use.item_ids if item in words)
+    asked = DataRequest(use.id, use.version, items, "ongoing")
+    text = notice.build(use, asked, known, language)
+    rows = [
+        row(
+            item.id,
+            known.attribute(item.id).labels[language],
+            *ACCOUNT[item.id],
+            required=True,
+            source=known.register("account", language),
+            reason=text.item(item.id).note,
+        )
+        for item in items
+        if item.id in ACCOUNT
+    ]
+    return {
+        **asking(language),
+        "service": intended_use.describe(use, language),
+        "notice": notice.page(text),
+        "rows": rows,
+        "signs_in": True,
+        "empty": [known.attribute(item.id).labels[language] for item in items if item.id not in ACCOUNT],
+        "durations": DURATIONS[:1],
     }
 
 
@@ -475,11 +524,14 @@ ASKING: dict[str, dict[str, Any]] = {
     "consent-stale": {"error": "stale_form"},
     "consent-lent": {"lent": True},
 }
-NAMES = [name for name, _, _ in PLAIN] + list(ASKING)
+ALONE = {"sign-in-alone": False, "sign-in-account": True}
+NAMES = [name for name, _, _ in PLAIN] + list(ASKING) + list(ALONE)
 
 
 def sample(name: str, language: str) -> tuple[str, dict[str, Any]]:
     """One page to draw: its template and what fills it."""
+    if name in ALONE:
+        return "consent.html", signing_in(language, values=ALONE[name])
     if name in ASKING:
         return "consent.html", asking(language, **ASKING[name])
     return next((template, context) for known, template, context in PLAIN if known == name)

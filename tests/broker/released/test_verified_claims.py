@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -287,3 +288,19 @@ def test_two_agencies_get_no_two_equal_references(whole: Whole) -> None:
         said = agency.call("GET", "/userinfo", token=body["access_token"]).json()
         seen.append({said["sub"], said["verified_claims"]["verification"]["verification_process"]})
     assert seen[0] & seen[1] == set()
+
+
+def test_one_code_redeemed_by_many_at_once(whole: Whole) -> None:
+    """RFC 6749 §4.1.2 under the ledger's lock: one answer, one entry of its release, never a server error."""
+    agency, maria = whole.agency(SHARED), whole.present()
+    page = maria.comes_from(agency.asks(claims=json.dumps({"id_token": {"verified_claims": element()}})))
+    code = agency.receives(maria.shares(page))["code"]
+    agency.call("POST", "/token", form={"grant_type": "x"})  # learns the nonce
+    others = [whole.agency(SHARED) for _ in range(8)]
+    for other in others:
+        other.asked, other.dpop, other.nonce = agency.asked, agency.dpop, agency.nonce
+    with ThreadPoolExecutor(len(others)) as threads:
+        answers = list(threads.map(lambda one: one.redeem(code), others))
+    said = sorted((answer.status_code, answer.json().get("error")) for answer in answers)
+    assert said == [(200, None), *[(400, "invalid_grant")] * 7]
+    assert whole.types().count("access.released") == 1
