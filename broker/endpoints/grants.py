@@ -7,6 +7,7 @@ Another client's grant, one that ended and one that never was are the same 404.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +41,7 @@ UNKNOWN = Refusal("not_found", "no such grant", status=404)
 
 @dataclass(frozen=True)
 class Facts:
-    """A verified call about a grant; `stream` is that of the person its token is about, where that could be opened."""
+    """A verified call about a grant; `stream` is that of the person its token is about, where something will be entered."""
 
     wired: needs.Parts = field(repr=False)
     presented: Presented
@@ -81,8 +82,10 @@ async def _gather(request: Request, scope: str) -> Facts:
     if shown.token.grant_id:
         with wired.database.read() as tx:
             held = preview.open_(tx, wired.vault, shown.text.encode(), now)
-            if held is not None:
-                person_id, stream = held.person_id, people.ledger_stream(tx, wired.vault, held.person_id)
+            person_id = None if held is None else held.person_id
+            if person_id is not None and scope == grant_management.REVOKE:
+                with suppress(keys_errors.NoSuchKey):  # erased: there is nobody's history to enter it in
+                    stream = people.ledger_stream(tx, wired.vault, person_id)
     return Facts(wired, shown, grant_id, person_id, stream, dpop.offer(ring, now))
 
 

@@ -26,6 +26,7 @@ from broker.tokens.token_request import TokenRequest
 from consent import notice
 from consent.intended_use import Uses
 from consent.permission import Permission
+from keys import errors as keys_errors
 from keys import sealing
 from keys.vault import Vault
 
@@ -74,7 +75,10 @@ async def gather(asked: TokenRequest) -> Facts:
         if held is None or isinstance(allowed, Refusal):
             raise Wire(ENDED.code, ENDED.description)
         _check_told(tx, asked.uses, allowed, actor.client.client_id)  # (5)
-        pairwise = asked.vault.person(tx, held.person_id).pairwise
+        try:
+            pairwise = asked.vault.person(tx, held.person_id).pairwise
+        except keys_errors.NoSuchKey as problem:
+            raise Wire(ENDED.code, ENDED.description) from problem
     body = _issued(
         asked, shown, actor, scope, subject.acting(pairwise, client.pairwise_sector, actor.client.pairwise_sector)
     )

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from broker.clients.key_sets import KeySets
 from broker.clients.registry import Registry
 from broker.tables import refresh_token, replay, sealed_row
 from consent.tables import permission
+from keys.tables import ledger_key
 from tests.actors import Agency, Citizen
 from tests.broker import elsewhere
+from tests.broker.counting import metered
 from tests.broker.whole import Whole
+from tests.conftest import POSTGRESQL
 
 USE = "use:norr.childcare-allowance"
 MANAGE = "grant_management_query grant_management_revoke"
@@ -240,6 +244,16 @@ def test_a_token_that_counts_no_more(whole: Whole, agency: Agency, maria: Citize
     answer = agency.call(method, f"/grants/{token['grant_id']}", token=token["access_token"])
     code = "invalid_dpop_proof" if how is other_key else "invalid_token"
     assert (error(answer), whole.size()) == ((401, code), size)
+
+
+def test_nobody_is_left_to_enter_it_for(whole: Whole, agency: Agency, maria: Citizen) -> None:
+    """A person who was erased has no history any more; the grant is not ended without an entry."""
+    token = given(agency, maria)
+    with whole.parts.database.write() as tx:
+        tx.execute(delete(ledger_key).where(ledger_key.c.stream_id.startswith("person:")))
+    size = whole.size()
+    assert error(revoke(agency, token)) == (401, "invalid_token")
+    assert whole.size() == size
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -518,3 +532,24 @@ def test_a_sign_in_of_another_client_is_not_joined(whole: Whole, agency: Agency,
     theirs = office.token(maria.press(page, "consent", "share"))["grant_id"]
     said = agency.request(scope="openid email", grant_management_action="merge", grant_id=theirs)
     assert error(agency.post(door, said)) == (400, "invalid_grant_id")
+
+
+def test_refused_at_the_front_door(whole: Whole, agency: Agency, maria: Citizen) -> None:
+    """§5.4: a plain request is told where its answer may go."""
+    changed = {"profile": "baseline", "require_pushed_authorization_requests": False}
+    plain = [one.model_copy(update=changed) for one in whole.parts.registry.all()]
+    whole.give(registry=Registry(plain, KeySets(whole.parts.egress), mode="sandbox"))
+    said = agency.request(scope=NARROW, grant_management_action="merge", grant_id="x" * 32)
+    back = agency.receives(maria.open(f"/authorize?{urlencode(said)}"))
+    assert back["error"] == "invalid_grant_id"
+    assert "code" not in back
+
+
+def test_what_it_costs(whole: Whole, agency: Agency, maria: Citizen) -> None:
+    """One commit each; on PostgreSQL an entry costs one more, its lock."""
+    token = given(agency, maria)
+    with metered(whole) as meter:
+        query(agency, token)
+        revoke(agency, token)
+    costs = [(cost.name, cost.statements, cost.commits) for cost in meter.take() if cost.status < 400]
+    assert costs == [("GET /grants/{grant_id}", 6, 1), ("DELETE /grants/{grant_id}", 21 + bool(POSTGRESQL), 1)]

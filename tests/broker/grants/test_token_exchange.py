@@ -21,6 +21,7 @@ from broker.tables import metadata, sealed_for
 from broker.tokens.replay import Replayed
 from consent.tables import notice as notices
 from examples import holder
+from keys.tables import person_root
 from tests.actors import Agency, Citizen, check_receipt
 from tests.broker import acting
 from tests.broker.acting import ACTOR, OFFICE, actor, exchange, given, lends, named, read
@@ -481,6 +482,12 @@ def closed(whole: Whole, _agency: Agency, _maria: Citizen, token: dict[str, Any]
     return token
 
 
+def erased(whole: Whole, _agency: Agency, _maria: Citizen, token: dict[str, Any]) -> dict[str, Any]:
+    with whole.parts.database.write() as tx:
+        tx.execute(delete(person_root))
+    return token
+
+
 def no_person(whole: Whole, agency: Agency, _maria: Citizen, _token: dict[str, Any]) -> dict[str, Any]:
     acting.give_clients(
         whole, norr_childcare={"grant_types": (acting.GRANT, "client_credentials"), "scope": "files:read"}
@@ -503,6 +510,7 @@ SUBJECTS = [
     ("§2.2.2 the person stopped",           withdrawn,      "invalid_request"),
     ("RFC 7009 §2.1 revoked",               revoked,        "invalid_request"),
     ("what was sealed to it is gone",       closed,         "invalid_request"),
+    ("the person was erased",               erased,         "invalid_request"),
     ("about nobody",                        no_person,      "invalid_request"),
     ("opens no data",                       narrowed,       "invalid_scope"),
 ]
