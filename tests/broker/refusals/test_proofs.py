@@ -78,7 +78,9 @@ def proof(
     }
     kept = {name: value for name, value in (claims | changed).items() if value is not None}
     head = {"typ": "dpop+jwt", "jwk": holder.public_jwk(agency.dpop), **(header or {})}
-    return jwt.encode(kept, agency.dpop if key is None else key, alg, headers={n: v for n, v in head.items() if v is not None})
+    return jwt.encode(
+        kept, agency.dpop if key is None else key, alg, headers={n: v for n, v in head.items() if v is not None}
+    )
 
 
 def told(answer: httpx2.Response, place: str, code: str = "") -> None:
