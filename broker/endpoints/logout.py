@@ -7,6 +7,7 @@ above all, does not stay in an address: the question's own address carries what 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -24,6 +25,7 @@ from broker.sign_in.session import Session
 
 PATH = "/logout"
 DECISION = "/logout/decision"
+SEALED = re.compile(r"[A-Za-z0-9_-]{1,8192}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ async def gather(request: Request) -> Facts | Answer:
     """GET: an agency's request is checked and put away; what is then asked has an address of its own."""
     given = parameters.query(request)
     if "logout_request" in given:
-        return _facts(request, given["logout_request"])
+        return _facts(request, _kept(given))
     return _put_away(request, given)
 
 
@@ -81,7 +83,7 @@ class Decided:
 
 async def gather_decision(request: Request) -> Decided | Answer:
     """POST of our own form: stay or go; a form that has aged asks again."""
-    wired, sealed = needs.parts(request), parameters.query(request).get("logout_request", "")
+    wired, sealed = needs.parts(request), _kept(parameters.query(request))
     try:
         given = await needs.form(request)
     except Wire as problem:
@@ -100,6 +102,12 @@ def act_decision(tx: Tx, decided: Decided, now: int) -> Answer:
     if decided.live is not None:
         logout.end(tx, decided.wired, decided.live, now)
     return logout.gone(decided.wired, decided.frames, decided.location)
+
+
+def _kept(given: Parameters) -> str:
+    """The request that an address of ours carries; empty for what cannot be one, since it goes back into an address."""
+    sealed = given.get("logout_request", "")
+    return sealed if SEALED.fullmatch(sealed) else ""
 
 
 def _put_away(request: Request, given: Parameters) -> Facts | Answer:

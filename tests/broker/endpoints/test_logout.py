@@ -310,7 +310,33 @@ def test_what_was_registered_when_it_was_asked_must_be_registered_when_it_is_pre
     assert decide(maria, page).headers["location"] == "/signed-out"
 
 
-@pytest.mark.parametrize("sealed", ["x", "AAAA", "", "é", "a" * 5000])
+NOT_OURS = [
+    "x",
+    "AAAA",
+    "",
+    "é",
+    "a" * 5000,
+    "a" * 9000,
+    "x\r\nSet-Cookie: a=b",
+    "x&action=stay",
+    '"><script>',
+    "\u202e",
+]
+
+
+@pytest.mark.parametrize("sealed", NOT_OURS)
+def test_what_we_did_not_keep_goes_into_no_address(leaving: Leaving, stays: Callable[[], None], sealed: str) -> None:
+    """An aged form leads back to the question, by an address that holds nothing of a stranger's."""
+    maria, _ = signed_in(leaving)
+    form = {"action": "sign-out", "form_token": "00" * 32}
+    answer = maria.walker.http.post(f"{ISSUER}/logout/decision", params={"logout_request": sealed}, data=form)
+    assert answer.status_code == 303
+    assert answer.headers["location"] in {"/logout?logout_request=", f"/logout?logout_request={sealed}"}
+    assert answer.headers["location"].isascii()
+    assert not any(mark in answer.headers["location"] for mark in '\r\n&"<> ')
+
+
+@pytest.mark.parametrize("sealed", NOT_OURS)
 def test_a_request_that_we_did_not_keep_is_an_empty_one(
     leaving: Leaving, stays: Callable[[], None], sealed: str
 ) -> None:

@@ -1,10 +1,13 @@
 """Where a session signed in to, as it lies beside the session."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
 
+from broker.database import Database
 from broker.people import people
 from broker.people.people import Enrolment, Profile
 from broker.sign_in import relying_parties, session
@@ -100,3 +103,31 @@ def test_who_is_remembered():
     registered = client(Key(), backchannel_logout_uri="https://rp.example/out", id_token_signed_response_alg="PS256")
     assert RelyingParty.of(registered) == RelyingParty("rp", "rp", "PS256", "https://rp.example/out")
     assert RelyingParty.of(client(Key())) is None
+
+
+def test_whoever_was_noted_is_told_however_close_the_end(database, database_url, vault, now):
+    """Sixteen sign-ins and the sign-out at once: each is either in the list that is told, or refused."""
+    with database.write() as tx:
+        made = Enrolment("maria", "hash", None, "substantial", Profile("Maria"))
+        person_id = people.enrol(tx, vault, RootKeyring.generate(), made, now)
+    for _ in range(4):
+        with database.write() as tx:
+            begin = {"state": "full", "acr": "a", "amr": ("pwd",), "now": now, "idle": 60, "longest": 60}
+            live, keys = session.start(tx, person_id, **begin)[1], vault.person(tx, person_id)
+        alone = database.dialect == "sqlite"  # one process, one connection that writes
+        opened = [database if alone else Database.open(database_url) for _ in range(17)]
+        ready = threading.Barrier(17)
+
+        def act(number, live=live, keys=keys, opened=opened, ready=ready):
+            ready.wait()
+            with opened[number].write() as tx:
+                if number == 8:
+                    return session.take(tx, live)
+                return relying_parties.note(tx, keys, live, party(number))
+
+        with ThreadPoolExecutor(17) as pool:
+            done = list(pool.map(act, range(17)))
+        told = {one.client_id for one in relying_parties.read(keys, done.pop(8))}
+        assert told == {f"rp{number}" for number in [*range(8), *range(9, 17)] if done[number - (number > 8)]}
+        for one in () if alone else opened:
+            one.close()
