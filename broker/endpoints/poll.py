@@ -7,6 +7,7 @@ is out meanwhile: the stream is looked at again and again.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -78,8 +79,8 @@ def _settle(wired: needs.Parts, caller: Receiver, named: str, asked: Asked) -> N
     if wait is not None:
         again = {"Retry-After": str(wait)}
         raise Wire("too_many_requests", "polled too often", status=429, headers=again)
-    for error in asked.refused.values():
-        telemetry.log("signal_refused", client_id=client_id, reason=error)
+    for error, count in Counter(asked.refused.values()).items():
+        telemetry.log("signal_refused", client_id=client_id, reason=error, count=count)
 
 
 async def _look(request: Request, caller: Receiver, named: str, asked: Asked) -> tuple[Stream, list[Held]]:

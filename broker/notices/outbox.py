@@ -225,6 +225,17 @@ def waiting(tx: Tx, kind: str, client_id: str) -> int:
     return int(tx.execute(select(func.count()).where(*mine)).scalar_one())
 
 
+def trim(tx: Tx, kind: str, most: int, rows: int) -> None:
+    """Forget the oldest letters of a kind that are too many for one client, at most so many rows of each."""
+    row = table.c
+    mine = row.kind == kind, row.state == "waiting"
+    full = select(row.client_id).where(*mine).group_by(row.client_id).having(func.count() > most)
+    for client_id in tx.execute(full).scalars().all():
+        newest = select(row.id).where(*mine, row.client_id == client_id).order_by(row.expires.desc(), row.id)
+        surplus = tx.execute(newest.offset(most).limit(rows)).scalars().all()
+        tx.execute(delete(table).where(row.id.in_(surplus)))
+
+
 def sweep(tx: Tx, now: int) -> None:
     """Forget dead letters nobody asked for in thirty days."""
     tx.execute(delete(table).where(table.c.state == "dead", table.c.expires <= now))

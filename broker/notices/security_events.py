@@ -24,7 +24,6 @@ from broker.notices.event_types import Event
 from broker.notices.outbox import Outbox, Unsigned
 from broker.notices.streams import Stream
 from broker.tables import event_stream, grant_subject, security_event
-from broker.tables import outbox as letters
 from consent import permission
 from consent.ledger import Appended
 from keys import canonical, jws
@@ -128,8 +127,8 @@ class Signals:
             return
         if before.wanted.method == streams.PUSH:
             back = self.outbox.take_back(tx, KIND, before.client_id)
-            letters = [one.text.claims for one in back if isinstance(one.text, Unsigned)]
-            self._hold(tx, before, [Held(said["jti"], {name: said[name] for name in FIXED}) for said in letters], now)
+            unsent = [one.text.claims for one in back if isinstance(one.text, Unsigned)]
+            self._hold(tx, before, [Held(said["jti"], {name: said[name] for name in FIXED}) for said in unsent], now)
         if after is None or after.status == "disabled":
             tx.execute(delete(security_event).where(security_event.c.stream_id == before.stream_id))
         elif after.pushed:
@@ -163,7 +162,7 @@ class Signals:
             {
                 "jti": one.jti,
                 "stream_id": stream.stream_id,
-                "raised": _about(now),
+                "raised": _scattered(now),
                 "box": self.ring.seal(canonical.dumps(one.event), one.jti.encode()),
             }
             for one in events
@@ -226,7 +225,7 @@ def forget(tx: Tx, stream: Stream, jtis: Collection[str]) -> None:
 
 def sweep(tx: Tx, now: int) -> None:
     """Delete what nobody fetched in time, what is too much, and what belongs to no stream any more."""
-    _sweep_letters(tx)
+    outbox.trim(tx, KIND, MOST, ROWS)
     row = security_event.c
     lost = row.stream_id.not_in(select(event_stream.c.stream_id))
     old = tx.execute(select(row.jti).where((row.raised <= now - KEPT) | lost).limit(ROWS)).scalars().all()
@@ -238,18 +237,7 @@ def sweep(tx: Tx, now: int) -> None:
         tx.execute(delete(security_event).where(row.jti.in_(surplus)))
 
 
-def _sweep_letters(tx: Tx) -> None:
-    """Delete the oldest of what is too much for one receiver to be sent."""
-    row = letters.c
-    mine = row.kind == KIND, row.state == "waiting"
-    full = select(row.client_id).where(*mine).group_by(row.client_id).having(func.count() > MOST)
-    for client_id in tx.execute(full).scalars().all():
-        newest = select(row.id).where(*mine, row.client_id == client_id).order_by(row.expires.desc(), row.id)
-        surplus = tx.execute(newest.offset(MOST).limit(ROWS)).scalars().all()
-        tx.execute(delete(letters).where(row.id.in_(surplus)))
-
-
-def _about(moment: int) -> int:
+def _scattered(moment: int) -> int:
     """A moment of the last second, another one each time: two rows of one act share no value."""
     return moment - secrets.randbelow(SECOND)
 

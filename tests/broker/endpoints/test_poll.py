@@ -6,14 +6,23 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from broker.database import Database
 from broker.endpoints import poll
+from broker.endpoints import streams as endpoint
+from broker.errors import Wire
+from broker.notices import event_types, streams
+from broker.notices.outbox import Outbox
+from broker.notices.security_events import Signals
 from broker.tables import security_event
+from keys.keyring import RootKeyring
 from tests.broker import signals
 from tests.broker.signals import STATUS, STREAMS, VERIFICATION, VERIFY, Receiver
 from tests.broker.whole import Whole
@@ -38,8 +47,6 @@ def agency(whole: Whole) -> Receiver:
 def raises(whole: Whole, agency: Receiver, *states: str) -> None:
     """Put verifications into the stream, a second apart."""
     with whole.parts.database.write() as tx:
-        from broker.notices import event_types, streams
-
         stream = streams.find(tx, agency.agency.client_id, agency.stream_id)
         assert stream is not None
         for n, state in enumerate(states):
@@ -199,3 +206,27 @@ def test_a_bad_body(whole: Whole, agency: Receiver, body: dict[str, Any]) -> Non
     answer = agency.call("POST", f"/ssf/poll/{agency.stream_id}", body)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert signals.everything_at_rest(whole) == before
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+MEMBERS = ("maxEvents", "returnImmediately", "ack", "setErrs", "events_requested", "description", "delivery")
+INSIDE = st.fixed_dictionaries({}, optional=dict.fromkeys(("method", "endpoint_url", "authorization_header"), ANYTHING))
+
+
+@given(st.dictionaries(st.sampled_from(MEMBERS), ANYTHING | INSIDE, max_size=4))
+def test_whatever_is_sent_is_read_or_refused(given: dict[str, Any]) -> None:
+    """Nothing but 400 comes of a JSON object, whatever is in it."""
+    ring = RootKeyring.generate().ring("signals")
+    who: Any = SimpleNamespace(client=SimpleNamespace(client_id="rp"))
+    facts = endpoint.Facts(Signals("https://id.example", Outbox(ring), ring), who, None, given)
+    told = set()
+    for read in (lambda: poll._asked(given), lambda: endpoint._wants(facts, streams.Wanted())):
+        try:
+            read()
+        except Wire as refused:
+            told.add(refused.refusal.status)
+    assert told <= {400}
