@@ -79,9 +79,8 @@ async def gather(asked: TokenRequest) -> Facts:
             pairwise = asked.vault.person(tx, held.person_id).pairwise
         except keys_errors.NoSuchKey as problem:
             raise Wire(ENDED.code, ENDED.description) from problem
-    body = _issued(
-        asked, shown, actor, scope, subject.acting(pairwise, client.pairwise_sector, actor.client.pairwise_sector)
-    )
+    sub = subject.acting(pairwise, client.client_id, actor.client.client_id)
+    body = _issued(asked, shown, actor, scope, sub)
     return Facts(shown, given["subject_token"], actor, body, asked.registry, asked.vault)
 
 

@@ -21,9 +21,9 @@ def session_id(pairwise_key: bytes, secret: bytes, client_id: str) -> str:
     )
 
 
-def acting(pairwise_key: bytes, sector: str, actor: str) -> str:
-    """Return `sub` for a sector that acts for another one (RFC 8693 §4.1): its own name for the person in this work alone.
+def acting(pairwise_key: bytes, client_id: str, actor_id: str) -> str:
+    """Return `sub` for a client that acts for another one (RFC 8693 §4.1): its own name for the person in this work alone.
 
-    Neither agency knows it otherwise, and whoever works for two of them finds two different people.
+    Neither agency knows it otherwise, and whoever works for two of them finds two different people. No sector has a blank.
     """
-    return pairwise(pairwise_key, f"{actor} for {sector}")
+    return pairwise(pairwise_key, f"{actor_id} for {client_id}")

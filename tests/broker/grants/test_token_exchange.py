@@ -19,6 +19,7 @@ from broker.grants import token_exchange
 from broker.parameters import Parameters
 from broker.tables import metadata, sealed_for
 from broker.tokens.replay import Replayed
+from consent import audit
 from consent.tables import notice as notices
 from examples import holder
 from keys.tables import person_root
@@ -112,6 +113,8 @@ def test_the_ledger_and_the_person_see_both(
     assert answer.json()["items"]["identity.given_name"]["value"] == "Maria"
     released = whole.events()[0]
     assert (released.type, released.party, released.body["processor"]) == ("access.released", agency.client_id, ACTOR)
+    with whole.parts.database.read() as tx:
+        audit.check(tx, since=0)
     told = json.loads(answer.json()["ledger"]["body"])
     assert (told["party"], told["processor"]) == (agency.client_id, ACTOR)
     check_receipt(answer.json()["ledger"], agency.client_id)
