@@ -83,9 +83,11 @@ async def _released(asked: TokenRequest, found: journey.Redeemable) -> Prepared 
         given = permission.get(tx, found.permission_id)
     if given is None or given.standing(asked.now) != "live":
         return None  # the act refuses
-    made: Prepared | None = await asked.release(
-        "id_token", found.held, given, scope=found.journey.request.scope, acr=found.journey.acr, now=asked.now
-    )
+    about = {"scope": found.journey.request.scope, "acr": found.journey.acr, "now": asked.now}
+    try:
+        made: Prepared | None = await asked.release("id_token", found.held, given, **about)
+    except Wire as refused:  # a register says that nothing can be answered for this person
+        raise Wire("invalid_grant", refused.refusal.description) from refused
     return made
 
 

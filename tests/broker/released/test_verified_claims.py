@@ -304,3 +304,38 @@ def test_one_code_redeemed_by_many_at_once(whole: Whole) -> None:
     said = sorted((answer.status_code, answer.json().get("error")) for answer in answers)
     assert said == [(200, None), *[(400, "invalid_grant")] * 7]
     assert whole.types().count("access.released") == 1
+
+
+#: Everything of the use by a claim's name, or by the item's where no claim has one: the request is as wide as before.
+WHOLE_USE = dict.fromkeys(
+    [
+        "given_name",
+        "family_name",
+        "birthdate",
+        "address",
+        "email",
+        "address.municipality",
+        "family.custody",
+        "income.taxable_band",
+        "contact.iban",
+    ]
+)
+
+
+def test_a_visit_without_a_question_asks_the_registers_for_the_id_token(whole: Whole) -> None:
+    """protocol §2: within what was decided nothing is shown, so the values are fetched when they are handed over."""
+    agency, maria = whole.agency(), whole.present()
+    page = maria.comes_from(agency.asks())
+    boxes = [box["value"] for box in page.get("consent").find_all("input", type="checkbox")]
+    agency.token(maria.shares(page, *boxes))
+    wish = json.dumps({"id_token": WHOLE_USE})
+    whole.registers["population"].asked.clear()
+    identity = agency.verify(agency.token(maria.open(agency.asks(claims=wish)))["id_token"])
+    assert (identity["given_name"], identity["email"]) == ("Maria", "maria@post.example")
+    assert [phase for _, phase in whole.registers["population"].asked] == ["release"]
+    assert whole.types()[-1] == "access.released"
+    whole.registers["population"].eligible = False
+    size = whole.size()
+    answer = agency.redeem(agency.receives(maria.open(agency.asks(claims=wish)))["code"])
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    assert whole.size() == size
