@@ -17,6 +17,11 @@ from tests.world import free_ports
 
 REFRESHING = {"grant_types": ["authorization_code", "refresh_token"]}
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+BEHIND: dict[str, Any] = {
+    "grant_types": ["authorization_code", "urn:openid:params:grant-type:ciba"],
+    "backchannel_token_delivery_mode": "poll",
+    "backchannel_authentication_request_signing_alg": "ES256",
+}
 BASELINE: dict[str, Any] = {"profile": "baseline"}  # with the defaults of RFC 7591 §2
 BY_BODY = {"token_endpoint_auth_method": "client_secret_post"}
 BY_KEY = {"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256"}
@@ -51,6 +56,7 @@ def clients(below: Certified) -> dict[str, Client]:
         Client("self-signed", {**MTLS, "token_endpoint_auth_method": "self_signed_tls_client_auth"}, certificate=own),
         Client("vouched-for", {**MTLS, **named}, certificate=known),
         Client("device", {"grant_types": ["authorization_code", DEVICE]}),
+        Client("behind", BEHIND),
         Client("caller", {**machine, "calls": [FILES]}),
         Client("files", {**machine, "serves": [FILES]}),
         Client("apache", site(), secret=SECRET),

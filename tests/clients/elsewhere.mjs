@@ -8,7 +8,11 @@ const told = read()
 const issuer = new URL(told.issuer)
 const key = await crypto.subtle.importKey('jwk', told.jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign'])
 const metadata = { id_token_signed_response_alg: 'ES256' }
-const asked = { scope: told.scope, ...(told.kind === 'device' ? {} : { login_hint: told.login_hint, binding_message: told.message }) }
+// FAPI-CIBA §5.2.2 has the request signed; neither library does that by itself here, one offers the tool.
+const asked = told.kind === 'device' ? { scope: told.scope } : {
+  request: await oauth.issueRequestObject({ issuer: told.issuer }, { client_id: told.client_id },
+    { scope: told.scope, login_hint: told.login_hint, binding_message: told.message }, { key, kid: told.jwk.kid }),
+}
 const outcome = (tokens, claims, data) => ({ claims, type: tokens.token_type, access_token: tokens.access_token, prefill: data })
 
 async function with_openid_client() {

@@ -1,4 +1,4 @@
-"""A decision in another place, with npm's `openid-client` and `oauth4webapi`: a device's code (RFC 8628)."""
+"""A decision in another place, with npm's `openid-client` and `oauth4webapi`: a device's code (RFC 8628), a question in the account (CIBA)."""
 
 from __future__ import annotations
 
@@ -57,3 +57,36 @@ def test_a_device_is_told_no(service: Service, library: str) -> None:
         person.submit(device_page(person, program.says()), "consent", "refuse")
         program.hears("decided")
         assert program.says()["refused"]["error"] == "access_denied"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_asked_in_the_account(service: Service, library: str) -> None:
+    """CIBA Core §7, §10.1, FAPI-CIBA §5.2.2: a signed request with a message; the client polls."""
+    client, person = service.clients["behind"], service.person()
+    said = {"login_hint": person.known["username"], "message": "Counter 7"}
+    with asking(service, client, library, kind="ciba", **said) as program:
+        assert {"auth_req_id", "expires_in"} <= program.says().keys()
+        page = asked_page(service, person)
+        assert page.get("binding-message").text == "Counter 7"
+        page = person.submit(person.submit(page, "request", "continue"), "consent", "share")
+        assert page.get("answered")["data-outcome"] == "shared"
+        program.hears("decided")
+        is_let_in(service, client, program.says())
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_no_in_the_account(service: Service, library: str) -> None:
+    client, person = service.clients["behind"], service.person()
+    said = {"login_hint": person.known["username"], "message": "Counter 7"}
+    with asking(service, client, library, kind="ciba", **said) as program:
+        program.says()
+        person.submit(asked_page(service, person), "request", "refuse")
+        program.hears("decided")
+        assert program.says()["refused"]["error"] == "access_denied"
+
+
+def asked_page(service: Service, person: Person) -> Page:
+    """From the account to the one question that waits."""
+    person.sign_in(person.open(f"{service.issuer}/sign-in"))
+    (link,) = person.open(f"{service.issuer}/account/requests").links("/account/requests/")
+    return person.open(link)
