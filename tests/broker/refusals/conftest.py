@@ -18,7 +18,11 @@ from tests.broker import whole as wholes
 from tests.broker.whole import AGENCIES, Whole
 from tests.conftest import NOW
 
-GRANTS = ("authorization_code", "refresh_token", "client_credentials", profile.DEVICE)
+GRANTS = ("authorization_code", "refresh_token", "client_credentials", profile.DEVICE, profile.CIBA)
+BEHIND_THE_FRONT = {
+    "backchannel_token_delivery_mode": "poll",
+    "backchannel_authentication_request_signing_alg": "ES256",
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     with wholes.running(database, url, folder, NOW) as running:
         running.give(durations=Durations(long_poll=0.0))
         for client_id in AGENCIES:
-            change(running, client_id, grant_types=GRANTS, scope=f"openid use:{AGENCIES[client_id]} ssf.manage")
+            scope = f"openid use:{AGENCIES[client_id]} ssf.manage"
+            change(running, client_id, grant_types=GRANTS, scope=scope, **BEHIND_THE_FRONT)
         yield running
     database.close()
 

@@ -34,6 +34,7 @@ ENDPOINTS: dict[str, dict[str, str]] = {
     "/revocation": {"token": "x"},
     "/introspection": {"token": "x"},
     "/device_authorization": {"scope": "openid use:norr.childcare-allowance"},
+    "/backchannel_authentication": {},  # all of it is in the signed request
 }
 each = pytest.mark.parametrize("path", ENDPOINTS)
 
@@ -47,8 +48,18 @@ def send(agency: Agency, path: str, body: bytes, headers: dict[str, str] | None 
 def form(agency: Agency, path: str, **changed: str | None) -> dict[str, str]:
     """A good form for an endpoint, with something changed, added, or (None) left out."""
     own = {"client_id": agency.client_id, "client_assertion_type": ASSERTION, "client_assertion": agency.assertion()}
-    given: dict[str, str | None] = {**ENDPOINTS[path], **own, **changed}
+    behind = {"request": behind_the_front(agency)} if path == "/backchannel_authentication" else {}
+    given: dict[str, str | None] = {**ENDPOINTS[path], **own, **behind, **changed}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def behind_the_front(agency: Agency) -> str:
+    """A signed request about somebody (CIBA Core §7.1.1)."""
+    key, kid = agency.key()
+    claims = {"iss": agency.client_id, "aud": ISSUER, "iat": SECONDS, "nbf": SECONDS, "exp": SECONDS + 60}
+    claims |= {"jti": secrets.token_urlsafe(32), "login_hint": "maria", "scope": f"openid use:{agency.use}"}
+    claims["binding_message"] = "W7"
+    return jwt.encode(claims, key, "ES256", headers={"kid": kid})
 
 
 def told(answer: httpx2.Response, status: int, code: str) -> None:
@@ -204,7 +215,8 @@ def test_an_authorization_header_beside_an_assertion(
 
 def _twice() -> list[tuple[str, str]]:
     own = ("client_id", "client_assertion", "client_assertion_type")
-    return [(path, name) for path, given in ENDPOINTS.items() for name in (*given, *own)]
+    named = [(path, name) for path, given in ENDPOINTS.items() for name in (*given, *own)]
+    return [*named, ("/backchannel_authentication", "request")]
 
 
 @pytest.mark.parametrize(("path", "name"), _twice())
@@ -284,7 +296,7 @@ def test_the_host_that_a_header_names(broker: Whole, agency: Agency, path: str) 
 @pytest.mark.parametrize("value", ["\r\nSet-Cookie: a=b", "<script>", "\u202e", '"\\'], ids=ascii)
 def test_what_was_sent_is_not_said_again(broker: Whole, agency: Agency, path: str, value: str) -> None:
     """RFC 6749 §5.2: `error_description` holds its characters and nothing of the request."""
-    for name in ENDPOINTS[path]:
+    for name in (*ENDPOINTS[path], "unknown"):
         answer = send(agency, path, urlencode(form(agency, path, **{name: value, "client_assertion": value})).encode())
         said = answer.json().get("error_description", "")
         assert all(0x20 <= ord(one) <= 0x7E and one not in '"\\' for one in said)

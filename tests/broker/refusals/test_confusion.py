@@ -137,6 +137,7 @@ PLACES: list[tuple[str, Callable[[Agency, str], httpx2.Response], int, str, set[
     ("code",                 as_grant(grant_type="authorization_code", code="{}", redirect_uri="https://norr-childcare.example/callback", code_verifier="v" * 43), 400, "invalid_grant", set()),
     ("refresh token",        as_grant(grant_type="refresh_token", refresh_token="{}"),                     400, "invalid_grant",            set()),
     ("device code",          as_grant(grant_type="urn:ietf:params:oauth:grant-type:device_code", device_code="{}"), 400, "invalid_grant",   set()),
+    ("auth_req_id",          as_grant(grant_type="urn:openid:params:grant-type:ciba", auth_req_id="{}"),    400, "invalid_grant",            set()),
     ("pre-authorized code",  as_offer, 400, "invalid_grant", set()),
     ("registration",         as_registration,                                                              401, "invalid_token",            set()),
 ]

@@ -13,7 +13,7 @@ from tests.broker.refusals.conftest import change
 from tests.broker.untouched import untouched
 from tests.broker.whole import Whole
 
-DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+DEVICE, CIBA = "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba"
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,8 @@ EVERYWHERE: list[tuple[str, Callable[[Agency, dict[str, str]], httpx2.Response],
     ("refresh",                 post("/token", grant_type="refresh_token", refresh_token="refresh token"),         "invalid_client"),
     ("client credentials",      post("/token", grant_type="client_credentials", scope="ssf.manage"),               "invalid_client"),
     ("device code",             post("/token", grant_type=DEVICE, device_code="device code"),                      "invalid_client"),
+    ("behind the front",        post("/backchannel_authentication", scope="openid", login_hint="maria"),           "invalid_client"),
+    ("behind the front: token", post("/token", grant_type=CIBA, auth_req_id="x"),                                  "invalid_client"),
     ("introspection",           post("/introspection", token="access token"),                                      "invalid_client"),
     ("revocation",              post("/revocation", token="access token"),                                         "invalid_client"),
     ("userinfo",                ask("GET", "/userinfo", "access token"),                                           "invalid_token"),
@@ -115,6 +117,7 @@ def test_every_endpoint_that_asks_who_is_there_is_in_the_table() -> None:
     callers = {"client", "client or wallet", "access token", "own token"}
     wanted = {one.path.split("{")[0].rstrip("/") for one in OPERATIONS if one.caller in callers}
     named = {"/par", "/token", "/device_authorization", "/introspection", "/revocation", "/userinfo", "/prefill"}
+    named |= {"/backchannel_authentication"}
     named |= {"/credential", "/grants", "/ssf/streams", "/ssf/status", "/ssf/verify", "/ssf/poll"}
     assert wanted - named - {"/ssf/subjects/add", "/ssf/subjects/remove"} == set()
 
