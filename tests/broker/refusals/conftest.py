@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from broker.clients import profile
-from broker.clients.metadata import ClientMetadata
-from broker.clients.registry import Registry
 from broker.database import Database
 from broker.needs import Durations
 from tests import databases
 from tests.actors import Agency
 from tests.broker import whole as wholes
-from tests.broker.whole import AGENCIES, Whole
+from tests.broker.allowed import allow
+from tests.broker.whole import Whole
 from tests.conftest import NOW
-
-GRANTS = ("authorization_code", "refresh_token", "client_credentials", profile.DEVICE, profile.CIBA)
-BEHIND_THE_FRONT = {
-    "backchannel_token_delivery_mode": "poll",
-    "backchannel_authentication_request_signing_alg": "ES256",
-}
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +23,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     database = Database.open(url)
     with wholes.running(database, url, folder, NOW) as running:
         running.give(durations=Durations(long_poll=0.0))
-        for client_id in AGENCIES:
-            scope = f"openid use:{AGENCIES[client_id]} ssf.manage"
-            change(running, client_id, grant_types=GRANTS, scope=scope, **BEHIND_THE_FRONT)
+        allow(running)
         yield running
     database.close()
 
@@ -45,10 +34,3 @@ def agency(broker: Whole) -> Agency:
     made = broker.agency()
     assert made.push().status_code == 201
     return made
-
-
-def change(broker: Whole, client_id: str, **members: Any) -> None:
-    """The operator changes a client's file, and the server is started anew."""
-    registry: Registry = broker.parts.registry
-    client: ClientMetadata = registry._clients[client_id]
-    registry._clients[client_id] = client.model_copy(update=members)

@@ -13,7 +13,7 @@ import pytest
 
 from keys import jws
 from tests.actors import ASSERTION, Agency, b64
-from tests.broker.refusals.conftest import change
+from tests.broker.allowed import change
 from tests.broker.untouched import untouched
 from tests.broker.whole import ISSUER, Whole
 

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.actors import Agency
-from tests.broker.refusals.conftest import change
+from tests.broker.allowed import change
 from tests.broker.untouched import untouched
 from tests.broker.whole import Whole
 
