@@ -9,7 +9,8 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from broker import needs
-from broker.clients import authentication
+from broker.clients import attestation, authentication
+from broker.clients.attestation import Attested
 from broker.clients.authentication import AuthenticatedClient
 from broker.errors import Wire
 from broker.parameters import Parameters
@@ -56,7 +57,15 @@ async def client(request: Request, given: Parameters, now: int) -> Authenticated
         issuer=wired.issuer,
         now=now,
         certificate=certificate(request),
+        attested=attested(request),
     )
+
+
+def attested(request: Request) -> Attested:
+    """Give a wallet's headers, sent or not."""
+    headers = request.headers
+    ring = needs.parts(request).roots.ring("attestation")
+    return Attested(headers.getlist(attestation.ATTESTATION), headers.getlist(attestation.PROOF), ring)
 
 
 def proof(request: Request, path: str, now: int) -> VerifiedProof:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from broker.endpoints import (
     authorize,
+    challenge,
     ciba,
     credential,
     credential_offer,
@@ -131,6 +132,7 @@ ROUTES: list[Route] = [
 
     # Wallets
     Route("GET",  "/offers/{id}",                              credential_offer.gather, credential_offer.act, "read",  "OpenID4VCI 1.0 §4.1.3", "public"),
+    Route("POST", "/challenge",                                challenge.gather,        challenge.act,        "none",  "Attestation-based client authentication §8", "oauth"),
     Route("POST", "/nonce",                                    nonce.gather,            nonce.act,            "none",  "OpenID4VCI 1.0 §7", "oauth"),
     Route("POST", "/credential",                               credential.gather,       credential.act,       "entry", "OpenID4VCI 1.0 §8", "resource"),
 

@@ -73,6 +73,23 @@ ACTOR_TOKEN = Purpose(
     8_192,
     lifetime=300,
 )
+CLIENT_ATTESTATION = Purpose(
+    "client-attestation",
+    ASYMMETRIC,
+    frozenset({"oauth-client-attestation+jwt"}),
+    frozenset({"sub", "exp", "cnf"}),
+    16_384,
+    lifetime=86_400,
+    audience=False,
+)
+CLIENT_ATTESTATION_POP = Purpose(
+    "client-attestation-pop",
+    ASYMMETRIC,
+    frozenset({"oauth-client-attestation-pop+jwt"}),
+    frozenset({"aud", "jti", "iat"}),
+    8_192,
+    age=300,
+)
 REQUEST_OBJECT = Purpose(
     "request-object",
     ASYMMETRIC | {"RS256"},

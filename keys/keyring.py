@@ -19,7 +19,8 @@ from keys.algorithms import Alg, KeyPair
 from keys.errors import InvalidKey, Malformed, Mismatch, NoSuchKey, SealBroken, UnknownRoot
 
 Use = Literal[
-    "signing", "ledger", "totp", "cookie", "dpop-nonce", "c-nonce", "pepper", "form", "token", "outbox", "signals"
+    "signing", "ledger", "totp", "cookie", "dpop-nonce", "c-nonce", "pepper", "form", "token", "outbox", "signals",
+    "attestation",
 ]  # fmt: skip
 Purpose = Literal["token", "ledger", "credential", "encryption"]
 Stage = Literal["upcoming", "signing", "retiring"]

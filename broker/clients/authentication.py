@@ -4,7 +4,7 @@
 2. The client it names is known, not disabled, and keeps to its profile; `client_id`, when sent, is that client.
 3. By certificate (RFC 8705 §2): the one name it is registered by, under an authority known here; or the very certificate.
    By assertion (rfc7523bis §4): the client's own keys, its own algorithm, the signature; `iss` = `sub` = the client; `aud` =
-   the issuer as one string; `exp` at most ten minutes away. By secret: the one kept, not expired.
+   the issuer as one string; `exp` at most ten minutes away. By secret: the one kept, not expired. By attestation: `attestation`.
 4. An assertion's id is to be remembered by the caller, in its act (`AuthenticatedClient.assertion_id`).
 All failures look alike to the caller: `invalid_client`, 401.
 """
@@ -12,8 +12,10 @@ All failures look alike to the caller: `invalid_client`, 401.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from broker.clients import mutual_tls, secret
+from broker.clients import attestation, mutual_tls, secret
+from broker.clients.attestation import Attested
 from broker.clients.key_sets import NoKeys
+from broker.clients.profile import ATTESTED
 from broker.clients.registry import Client, Registry
 from broker.errors import Wire
 from broker.parameters import Parameters
@@ -24,7 +26,7 @@ from keys.jws import Claims
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 KIND = "client_assertion"
-METHODS = ("private_key_jwt", "client_secret_basic", "client_secret_post", "none")
+METHODS = ("private_key_jwt", "client_secret_basic", "client_secret_post", "none", ATTESTED)
 MAX_JTI = 256  # characters
 MAX_SECRET = 256  # characters
 SKEW = 10  # seconds
@@ -61,10 +63,12 @@ class AuthenticatedClient:
         return self.client.authenticates
 
 
-def is_attempted(parameters: Parameters, authorization: Sequence[str]) -> bool:
+def is_attempted(parameters: Parameters, authorization: Sequence[str], attested: Attested) -> bool:
     """Say whether a request carries client credentials of any kind."""
-    return bool(authorization) or any(
-        name in parameters for name in ("client_assertion", "client_assertion_type", "client_secret")
+    return (
+        bool(authorization)
+        or attested.is_sent
+        or any(name in parameters for name in ("client_assertion", "client_assertion_type", "client_secret"))
     )
 
 
@@ -81,15 +85,20 @@ async def authenticate(
     issuer: str,
     now: int,
     certificate: Certificate | None = None,
+    attested: Attested | None = None,
 ) -> AuthenticatedClient:
     """Find out who sent a request; `authorization` are its `Authorization` headers, `now` in microseconds.
 
     `certificate` is the one shown in its TLS handshake; of a client that registered another method it proves nothing.
+    `attested` are the headers of a wallet.
 
-    Raises `Wire` `invalid_client` (401, with a challenge where one was answered: RFC 6749 §5.2).
+    Raises `Wire` `invalid_client` (401, with a challenge where one was answered: RFC 6749 §5.2), and what
+    `attestation.verify` raises.
     """
     try:
-        method = _attempted(parameters, authorization)
+        method = _attempted(parameters, authorization, attested)
+        if method == ATTESTED and attested is not None:
+            return await _by_attestation(parameters, attested, registry, issuer, now)
         if method == "private_key_jwt":
             return await _by_assertion(parameters, registry, issuer, now)
         named = registry.active(parameters.get("client_id", "")) if method == "none" else None
@@ -102,7 +111,7 @@ async def authenticate(
         raise Wire("invalid_client", f"client authentication failed{why}", status=401, headers=headers) from refused
 
 
-def _attempted(parameters: Parameters, authorization: Sequence[str]) -> str:
+def _attempted(parameters: Parameters, authorization: Sequence[str], attested: Attested | None) -> str:
     """Which method a request uses; two at once are refused (RFC 6749 §2.3)."""
     by_assertion = "client_assertion" in parameters or "client_assertion_type" in parameters
     used = [
@@ -111,6 +120,7 @@ def _attempted(parameters: Parameters, authorization: Sequence[str]) -> str:
             ("client_secret_basic", bool(authorization)),
             ("client_secret_post", "client_secret" in parameters),
             ("private_key_jwt", by_assertion),
+            (ATTESTED, attested is not None and attested.is_sent),
         )
         if is_used
     ]
@@ -136,6 +146,18 @@ def _by_name(
         raise ValueError("unknown client or wrong secret" if method != "none" else "credentials are needed")
     _check_method(client, method, parameters)
     return AuthenticatedClient(client)
+
+
+async def _by_attestation(
+    parameters: Parameters, attested: Attested, registry: Registry, issuer: str, now: int
+) -> AuthenticatedClient:
+    """A wallet, which names itself; that it is this one its maker says."""
+    client = registry.active(parameters.get("client_id", ""))
+    if client is None:
+        raise ValueError("unknown client")
+    _check_method(client, ATTESTED, parameters)
+    makers = await registry.keys_of(client, attested.kid, now)
+    return AuthenticatedClient(client, *attestation.verify(client.client_id, attested, makers, issuer=issuer, now=now))
 
 
 async def _by_certificate(

@@ -126,7 +126,7 @@ def _secret_with_its_method(client: ClientMetadata) -> bool:
 
 
 def _keys_to_be_known_by(client: ClientMetadata) -> bool:
-    if client.token_endpoint_auth_method not in {"private_key_jwt", "self_signed_tls_client_auth"}:
+    if client.token_endpoint_auth_method not in {"private_key_jwt", "self_signed_tls_client_auth", ATTESTED}:
         return True
     return client.jwks is not None or client.jwks_uri is not None
 

@@ -20,6 +20,7 @@ from broker.authorization import backchannel, claim_values, grant_management, pk
 from broker.clients import authentication, profile
 from broker.clients.mutual_tls import MutualTls
 from broker.endpoints import (
+    challenge,
     ciba,
     details_schema,
     device,
@@ -106,6 +107,9 @@ def _endpoints(issuer: str) -> dict[str, Any]:
         "introspection_endpoint_auth_methods_supported": [m for m in authentication.METHODS if m != "none"],
         "introspection_endpoint_auth_signing_alg_values_supported": algs,
         "introspection_signing_alg_values_supported": [access_token.ALG],
+        "challenge_endpoint": issuer + challenge.PATH,
+        "client_attestation_signing_alg_values_supported": sorted(jws.ASYMMETRIC),
+        "client_attestation_pop_signing_alg_values_supported": sorted(jws.ASYMMETRIC),
         "grant_management_endpoint": issuer + grants.PATH,
         "grant_management_actions_supported": list(grants.ACTIONS),
         "grant_management_action_required": False,

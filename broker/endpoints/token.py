@@ -91,7 +91,9 @@ async def gather(request: Request) -> Facts:
     given = await parameters.read(request)
     grant = _grant(given)
     client = None
-    if not grant.anonymous or authentication.is_attempted(given, request.headers.getlist("authorization")):
+    if not grant.anonymous or authentication.is_attempted(
+        given, request.headers.getlist("authorization"), caller.attested(request)
+    ):
         client = await caller.client(request, given, now)
     proof = None
     if "dpop" in request.headers or client is None or client.client.dpop_bound_access_tokens:

@@ -55,6 +55,12 @@ ROWS: tuple[Operation, ...] = (
         answers={200: Body("A nonce, good for five minutes", (Field("c_nonce", "For the key proof", required=True),))},
     ),
     Operation(
+        "POST", "/challenge", WALLETS, "Get a challenge for the proof of an attestation", "Attestation-based client authentication §8", "anyone",
+        answers={200: Body("A challenge, good for five minutes", (
+            Field("attestation_challenge", "For the proof's `challenge`", required=True),
+        ))},
+    ),
+    Operation(
         "POST", "/credential", WALLETS, "Get a credential", "OpenID4VCI 1.0 §8", "access token",
         headers=(DPOP,),
         body=Body("Which credential, and for which key", (

@@ -25,15 +25,18 @@ from broker.openapi.terms import (
     NOT_CLIENT,
     TOKENS,
     TOO_LARGE,
+    UNATTESTED,
 )
 
 PUSH_CODES = (
     "invalid_request", "invalid_scope", "invalid_authorization_details", "invalid_request_object", "unauthorized_client",
     "invalid_target", "unsupported_response_type", "invalid_dpop_proof", "use_dpop_nonce", "invalid_request_uri",
+    *UNATTESTED,
 )  # fmt: skip
 TOKEN_CODES = (
     "invalid_request", "invalid_grant", "invalid_scope", "invalid_target", "unauthorized_client", "unsupported_grant_type",
     "invalid_dpop_proof", "use_dpop_nonce", "authorization_pending", "slow_down", "access_denied", "expired_token",
+    *UNATTESTED,
 )  # fmt: skip
 ASKED = (
     Field("response_type", "`code`", one_of("code")),

@@ -21,6 +21,7 @@ NOT_CLIENT = Refusals("The client did not prove who it is", ("invalid_client",))
 BAD_TOKEN = Refusals(
     "The token or its proof does not hold; the challenge says which", ("invalid_token", "invalid_dpop_proof", "use_dpop_nonce", "invalid_request", "insufficient_user_authentication")
 )  # fmt: skip
+UNATTESTED = ("invalid_client_attestation", "use_attestation_challenge", "use_fresh_attestation")
 OUT_OF_SCOPE = Refusals("The token is for something else", ("insufficient_scope", "access_denied"))
 BEARER = Refusals("The token of registration does not hold", ("invalid_token",))
 TOO_LARGE = Refusals("The body is longer than 64 KiB", ("invalid_request",))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from broker import freshness
 from broker.database import Tx
 from broker.errors import Wire
 from broker.tokens import replay
@@ -23,12 +24,10 @@ from keys.jws import Claims
 from keys.keyring import SealingRing
 
 HEADER = "DPoP-Nonce"
-WINDOW = 150  # seconds; a nonce is good in its window and the next: 150 to 300 s
 SECOND = 1_000_000  # microseconds
 _DEFAULT_PORT = {"https": 443, "http": 80}
 MAX_HTU = 2048  # characters
 MAX_JTI = 256  # characters
-MAX_NONCE = 100  # characters
 _UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
 _ESCAPED = re.compile("%[0-9A-Fa-f]{2}")
 
@@ -52,29 +51,9 @@ class VerifiedProof:
         replay.spend_all(tx, self.marker)
 
 
-def nonce(ring: SealingRing, now: int) -> str:
-    """Return the nonce of this moment; derived from the server's secret and the clock, so nothing is stored."""
-    window = (now // SECOND // WINDOW).to_bytes(8)
-    return base64url.encode(window + ring.mac(window))
-
-
 def offer(ring: SealingRing, now: int) -> dict[str, str]:
     """Return the header that offers the next nonce (RFC 9449 §8.2)."""
-    return {HEADER: nonce(ring, now)}
-
-
-def check_nonce(ring: SealingRing, given: object, now: int) -> None:
-    """Return when a nonce is ours and of this or a neighbouring window; `keys.errors.Mismatch` otherwise."""
-    if not isinstance(given, str) or len(given) > MAX_NONCE:
-        raise keys_errors.Mismatch("not a nonce")
-    try:
-        box = base64url.decode(given)
-        ring.verify_mac(box[:8], box[8:])
-        age = now // SECOND // WINDOW - int.from_bytes(box[:8])
-    except keys_errors.KeysError as foreign:
-        raise keys_errors.Mismatch("not a nonce of this server") from foreign
-    if age not in (-1, 0, 1):
-        raise keys_errors.Mismatch("an old nonce")
+    return {HEADER: freshness.make(ring, now)}
 
 
 def verify(
@@ -103,11 +82,13 @@ def verify(
         why = str(refused) if isinstance(refused, ValueError) else f"the DPoP proof is refused: {refused}"
         raise Wire("invalid_dpop_proof", why, status=status) from refused
     try:
-        check_nonce(ring, claims.get("nonce"), now)  # (10), last: a nonce is offered to a proof that is otherwise good
+        freshness.check(
+            ring, claims.get("nonce"), now
+        )  # (10), last: a nonce is offered to a proof that is otherwise good
     except keys_errors.Mismatch as refused:
         raise Wire("use_dpop_nonce", "use the nonce given", status=status, headers=offer(ring, now)) from refused
     id_hash = opaque.digest(f"{claims.thumbprint()}.{claims['jti']}")
-    return VerifiedProof(claims.thumbprint(), id_hash, now + 3 * WINDOW * SECOND, access_token is not None)
+    return VerifiedProof(claims.thumbprint(), id_hash, now + 3 * freshness.WINDOW * SECOND, access_token is not None)
 
 
 def _signed(headers: Sequence[str], now: int) -> Claims:

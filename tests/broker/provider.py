@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from sqlalchemy import insert, select, update
 from starlette.requests import Request
 
-from broker import errors
+from broker import errors, freshness
 from broker.answers import Json, Raw, Refusal
 from broker.authorization import checks, journey
 from broker.authorization.request import AuthorizationRequest, Unchecked
@@ -27,7 +27,6 @@ from broker.people.people import Enrolment, Profile
 from broker.sign_in import session
 from broker.tables import journey as journeys
 from broker.tables import token_family
-from broker.tokens import dpop
 from consent import catalogue
 from consent.tables import permission
 from keys import canonical, sealing
@@ -85,7 +84,7 @@ class Provider:
         self.clock[0] += int(seconds * SECOND)
 
     def nonce(self) -> str:
-        return dpop.nonce(self.parts.roots.ring("dpop-nonce"), self.now)
+        return freshness.make(self.parts.roots.ring("dpop-nonce"), self.now)
 
     def proof(self, path: str, method: str = "POST", key: Key | None = None, **changed: Any) -> str:
         given: dict[str, Any] = {"nonce": self.nonce(), **changed}

@@ -48,9 +48,12 @@ class Key:
         return jwt.encode(claims, self.private, algorithm="ES256", headers=header)
 
 
+KEYED = {"private_key_jwt", "attest_jwt_client_auth"}  # methods that prove a registered key
+
+
 def client(key: Key, client_id: str = "rp", **members: Any) -> ClientMetadata:
     declared: dict[str, Any] = {"client_id": client_id, "client_name": "Relying Party", "redirect_uris": [CALLBACK]}
-    if "jwks_uri" not in members and members.get("token_endpoint_auth_method", "private_key_jwt") == "private_key_jwt":
+    if "jwks_uri" not in members and members.get("token_endpoint_auth_method", "private_key_jwt") in KEYED:
         declared["jwks"] = {"keys": [key.jwk]}
     return ClientMetadata.model_validate({**declared, **members})
 

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from broker.clients import authentication, secret
+from broker.clients.attestation import Attested
 from broker.clients.key_sets import KeySets
 from broker.clients.metadata import ClientMetadata
 from broker.clients.registry import Registry
 from broker.egress import Egress
 from broker.errors import Wire
 from broker.parameters import Parameters
+from keys.keyring import RootKeyring
 from tests.broker.relying import ISSUER, Key, assertion, client, credentials, parameters
 
 KEY, OTHER = Key("k1"), Key("k1")
@@ -151,9 +153,12 @@ def test_alg_none_and_a_shared_secret(now: int) -> None:
 
 
 def test_attempted() -> None:
-    assert not authentication.is_attempted(parameters(client_id="rp"), [])
-    assert authentication.is_attempted(parameters(client_secret="x"), [])
-    assert authentication.is_attempted(parameters(), ["Basic x"])
+    ring = RootKeyring.generate().ring("attestation")
+    nothing = Attested([], [], ring)
+    assert not authentication.is_attempted(parameters(client_id="rp"), [], nothing)
+    assert authentication.is_attempted(parameters(client_secret="x"), [], nothing)
+    assert authentication.is_attempted(parameters(), ["Basic x"], nothing)
+    assert authentication.is_attempted(parameters(), [], Attested(["x"], [], ring))
 
 
 def test_the_other_methods(now: int) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from broker import freshness
 from broker.database import Database
 from broker.errors import Wire
 from broker.tokens import dpop
@@ -21,7 +22,7 @@ TOKEN = "the.access.token"
 
 
 def made(now: int, **changed: Any) -> str:
-    given: dict[str, Any] = {"method": "POST", "url": URL, "nonce": dpop.nonce(RING, now), **changed}
+    given: dict[str, Any] = {"method": "POST", "url": URL, "nonce": freshness.make(RING, now), **changed}
     return proof(KEY, now, **given)
 
 
@@ -127,7 +128,7 @@ def test_refused_algorithms(now: int, algorithm: str) -> None:
     rs = rsa.generate_private_key(65537, 2048)
     key: Any = {"none": None, "HS256": "s" * 32, "RS256": rs}[algorithm]
     public = jwt.algorithms.RSAAlgorithm.to_jwk(rs.public_key(), as_dict=True)
-    claims = {"jti": "1", "htm": "POST", "htu": URL, "iat": now // SECOND, "nonce": dpop.nonce(RING, now)}
+    claims = {"jti": "1", "htm": "POST", "htu": URL, "iat": now // SECOND, "nonce": freshness.make(RING, now)}
     forged = jwt.encode(claims, key, algorithm=algorithm, headers={"typ": "dpop+jwt", "jwk": public})
     with pytest.raises(Wire) as refused:
         verify(forged, now)
@@ -163,9 +164,9 @@ def test_at_a_resource(now: int) -> None:
         pytest.param("x", id="not one"),
         pytest.param(7, id="no string"),
         pytest.param("A" * 54, id="forged"),
-        pytest.param(dpop.nonce(RootKeyring.generate().ring("dpop-nonce"), 1_795_302_000 * SECOND), id="foreign"),
-        pytest.param(dpop.nonce(RING, (1_795_302_000 - 301) * SECOND), id="old"),
-        pytest.param(dpop.nonce(RING, (1_795_302_000 + 3600) * SECOND), id="of the future"),
+        pytest.param(freshness.make(RootKeyring.generate().ring("dpop-nonce"), 1_795_302_000 * SECOND), id="foreign"),
+        pytest.param(freshness.make(RING, (1_795_302_000 - 301) * SECOND), id="old"),
+        pytest.param(freshness.make(RING, (1_795_302_000 + 3600) * SECOND), id="of the future"),
     ],
 )
 @pytest.mark.parametrize(("also", "status"), [({}, 400), ({"access_token": TOKEN, "jkt": KEY.jkt}, 401)])
@@ -179,10 +180,10 @@ def test_a_nonce_is_asked_for(now: int, nonce: Any, also: dict[str, str], status
 
 
 def test_a_nonce_lasts_at_least_a_window(now: int) -> None:
-    given = dpop.nonce(RING, now)
-    dpop.check_nonce(RING, given, now + 150 * SECOND)
+    given = freshness.make(RING, now)
+    freshness.check(RING, given, now + 150 * SECOND)
     with pytest.raises(Mismatch):
-        dpop.check_nonce(RING, given, now + 300 * SECOND)
+        freshness.check(RING, given, now + 300 * SECOND)
 
 
 def test_a_proof_counts_once(database: Database, now: int) -> None:
@@ -200,4 +201,4 @@ def test_a_proof_counts_once(database: Database, now: int) -> None:
 def test_the_marker_outlives_every_nonce(now: int) -> None:
     verified = verify(made(now), now)
     with pytest.raises(Mismatch):
-        dpop.check_nonce(RING, dpop.nonce(RING, now), verified.expires)
+        freshness.check(RING, freshness.make(RING, now), verified.expires)

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from broker import freshness
 from broker.errors import Wire
-from broker.tokens import access_token, dpop, presented
+from broker.tokens import access_token, presented
 from keys.keyring import RootKeyring
 from tests.broker.relying import ISSUER, Key, ath, keyring, proof
 
@@ -31,7 +32,7 @@ def token(now: int) -> str:
 
 
 def show(authorization: list[str], now: int, text: str, key: Key = KEY, **changed: Any) -> presented.Presented:
-    made = proof(key, now, method="GET", url=URL, nonce=dpop.nonce(RING, now), ath=ath(text), **changed)
+    made = proof(key, now, method="GET", url=URL, nonce=freshness.make(RING, now), ath=ath(text), **changed)
     return presented.verify(
         authorization, [made], method="GET", url=URL, keyring=KEYS, ring=RING, issuer=ISSUER, now=now
     )
