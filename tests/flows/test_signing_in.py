@@ -71,9 +71,27 @@ def test_wrong_ones_are_told_alike(world: World, changed: dict[str, str]) -> Non
 @pytest.mark.parametrize("persona", ["plain", "unproven"])
 def test_identity_was_never_proven(world: World, persona: str) -> None:
     person, agency = world.citizen(persona), world.agency()
+    before = world.inside.events(person)
     assert agency.receives(person.comes_from(agency.asks())) == UNMET
     assert person.open("/account").status == 200
-    assert world.inside.events(person) == []
+    assert world.inside.events(person) == before
+
+
+def test_who_was_never_proven_may_still_sign_in(world: World) -> None:
+    """Without a use an agency learns a subject of its own and nothing else; the person finds it, and stops it, in the account."""
+    person, agency = world.citizen("plain"), world.agency("norr-planning")
+    page = person.comes_from(agency.asks(scope="openid", acr_values=None))
+    assert page.heading == "Sign in to City of Norr · Planning office"
+    body = agency.token(person.press(page, "consent", "share"))
+    assert body["acr"] == "http://eidas.europa.eu/LoA/low"
+    told = agency.call("GET", "/userinfo", token=body["access_token"])
+    assert told.json() == {"sub": body["subject"]}
+    assert agency.data(body["access_token"]).status_code == 403
+    ((permission, text),) = person.sharing().items()
+    assert "City of Norr · Planning office" in text
+    assert "Planning office" in person.activity().content.text
+    person.stops(permission)
+    assert agency.call("GET", "/userinfo", token=body["access_token"]).status_code == 401
 
 
 def test_prompt_none_answers_without_a_page(world: World) -> None:
