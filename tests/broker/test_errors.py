@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 import broker
 from broker import committer, database, errors, installation, needs
 from broker.answers import Json, Page, Refusal
+from broker.authorization import verification
 from broker.clients import key_sets, registry
 from broker.errors import Malformed, Wire
 from broker.evidence import answer as evidence
@@ -82,6 +83,7 @@ INSIDE: dict[type[Exception], str] = {
     password.Busy: "broker.pages.citizen.sign_in: 503",
     key_sets.NoKeys: "broker.clients.authentication: invalid_client",
     evidence.Malformed: "the connectors: source_unavailable",
+    verification.Unmet: "broker.authorization.verification: the claims are left out",
     source.SourceUnavailable: "broker.evidence.collect: the item's status",
     committer.TooManyEntries: "a fault of ours: server_error",
     needs.Stop: "the runner: carries the answer itself",
