@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from tests.broker.relying import Key
 from tests.certified import Certified
 from tests.clients import service as services
 from tests.clients.service import SIGNED_OUT, Client, Service, certified
@@ -27,6 +28,9 @@ BY_BODY = {"token_endpoint_auth_method": "client_secret_post"}
 BY_KEY = {"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256"}
 SECRET = "correct-secret_of.a~client" * 2
 SIGNING = {"request_object_signing_alg": "ES256", "require_signed_request_object": True}
+ENCRYPTED = {"userinfo_signed_response_alg": "ES256"}
+for _answer in ("id_token", "userinfo"):
+    ENCRYPTED |= {f"{_answer}_encrypted_response_alg": "ECDH-ES", f"{_answer}_encrypted_response_enc": "A256GCM"}
 JARM = {"authorization_signed_response_alg": "ES256"}
 FILES = "https://files.agency.example/"
 NAME = "vouched-for.agency.example"
@@ -51,6 +55,7 @@ def clients(below: Certified) -> dict[str, Client]:
         Client("openid-client", {**REFRESHING, "post_logout_redirect_uris": [SIGNED_OUT]}),
         Client("message-signing", {**REFRESHING, **SIGNING, **JARM}),
         Client("details", REFRESHING),
+        Client("encrypted", {**REFRESHING, **ENCRYPTED}, opens=Key("e1")),
         Client("oauth4webapi", REFRESHING),
         Client("oauth4webapi-jarm", {**REFRESHING, **JARM}),
         Client("self-signed", {**MTLS, "token_endpoint_auth_method": "self_signed_tls_client_auth"}, certificate=own),

@@ -17,6 +17,11 @@ if (told.certificate) {
   key = await crypto.subtle.importKey('jwk', told.jwk, signing, false, ['sign'])
   method = client.PrivateKeyJwt({ key, kid: told.jwk.kid })
 }
+if (told.decrypts) {
+  const ours = await crypto.subtle.importKey('jwk', told.decrypts, { name: 'ECDH', namedCurve: 'P-256' }, false, ['deriveBits'])
+  const opening = { key: ours, alg: 'ECDH-ES', kid: told.decrypts.kid }
+  execute.push((config) => client.enableDecryptingResponses(config, ['A256GCM'], opening))
+}
 if (told.jarm) execute.push(client.useJwtResponseMode)
 const metadata = { use_mtls_endpoint_aliases: Boolean(told.certificate), ...told.metadata }
 const config = await client.discovery(new URL(told.issuer), told.client_id, metadata, method, { execute })
@@ -50,6 +55,7 @@ const data = async (token) => answer(
 const got = {
   claims: tokens.claims(),
   type: tokens.token_type,
+  parts: tokens.id_token.split('.').length,
   details: tokens.authorization_details,
   access_token: tokens.access_token,
   userinfo: await client.fetchUserInfo(config, tokens.access_token, sub, keys),

@@ -38,6 +38,7 @@ from tests.world import CHECKOUT, World, free_ports, neighbours
 CALLBACK = "https://agency.example/callback"
 SIGNED_OUT = f"{CALLBACK}/signed-out"
 USE = "norr.childcare-allowance"
+ENCRYPTS = {"use": "enc", "alg": "ECDH-ES"}
 PEOPLE = 60
 READY_SECONDS = 60
 #: The lines of the shipped configuration that an operator changes, and what the test writes there.
@@ -68,6 +69,7 @@ class Client:
     members: dict[str, Any]
     key: Key = field(default_factory=Key)
     secret: str = ""
+    opens: Key | None = None  # what is encrypted to it
     certificate: Certified | None = None
 
     @property
@@ -89,7 +91,7 @@ class Client:
         members |= {**self.members, "scope": self.scope}
         method = members.get("token_endpoint_auth_method", "private_key_jwt")
         if method == "private_key_jwt":
-            members["jwks"] = {"keys": [self.key.jwk]}
+            members["jwks"] = {"keys": [self.key.jwk, *([] if self.opens is None else [self.opens.jwk | ENCRYPTS])]}
         if method == "self_signed_tls_client_auth" and self.certificate is not None:
             members["jwks"] = {"keys": [self.certificate.jwk]}
         if self.secret:

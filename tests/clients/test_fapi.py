@@ -13,7 +13,7 @@ import jwt
 import pytest
 
 from tests.clients import programs
-from tests.clients.service import CALLBACK, SIGNED_OUT, Client, Service
+from tests.clients.service import CALLBACK, ENCRYPTS, SIGNED_OUT, Client, Service
 
 REQUIRED = {"identity.given_name", "identity.family_name", "identity.birth_date", "address.registered"}
 
@@ -36,6 +36,11 @@ def told(service: Service, client: Client) -> dict[str, Any]:
     about["metadata"] = {"id_token_signed_response_alg": "ES256"} | {
         name: client.members[name] for name in names if name in client.members
     }
+    if client.opens is not None:
+        about["decrypts"] = client.opens.jwk_private | ENCRYPTS
+        about["metadata"] |= {
+            name: value for name, value in client.members.items() if name.startswith(("id_token", "userinfo"))
+        }
     if client.certificate is None:
         return about | {"jwk": client.key.jwk_private}
     certificate, key = client.certificate.write(service.folder, client.client_id)
@@ -49,6 +54,7 @@ def told(service: Service, client: Client) -> dict[str, Any]:
         ("openid_client", "openid-client"),
         ("openid_client", "message-signing"),
         ("openid_client", "details"),
+        ("openid_client", "encrypted"),
         ("oauth4webapi", "oauth4webapi"),
         ("oauth4webapi", "oauth4webapi-jarm"),
         ("openid_client", "self-signed"),
@@ -80,6 +86,7 @@ def test_the_whole_way(service: Service, program: str, client_id: str) -> None:
     if program == "oauth4webapi":
         assert got["nonces"] >= 1
     else:
+        assert (got["parts"] == 5) is (client.opens is not None)  # so many has a JWE (RFC 7516 §7.1)
         assert (got["revoked"]["status"], got["revoked"]["error"]) == (401, "invalid_token")
     if client_id == "openid-client":  # OpenID Connect RP-Initiated Logout 1.0 §3
         left = person.submit(person.open(got["end"]), "logout", "sign-out")
