@@ -37,16 +37,16 @@ NAME = "vouched-for.agency.example"
 MTLS: dict[str, Any] = {**REFRESHING, "tls_client_certificate_bound_access_tokens": True}
 
 
-def site() -> dict[str, Any]:
+def site(port: int) -> dict[str, Any]:
     """A web site on this machine (its Apache is started by its test)."""
-    origin = f"http://127.0.0.1:{free_ports(1)}"
+    origin = f"http://127.0.0.1:{port}"
     callback = f"{origin}/members/callback"
     told = {"backchannel_logout_uri": f"{callback}?logout=backchannel", "post_logout_redirect_uris": [f"{origin}/"]}
     return {**BASELINE, "redirect_uris": [callback], **told}
 
 
-def clients(below: Certified) -> dict[str, Client]:
-    """Who asks here, each under its own use."""
+def clients(below: Certified, port: int) -> dict[str, Client]:
+    """Who asks here, each under its own use; web sites listen at `port` and the next."""
     own, known = certified("CN=self-signed"), certified("CN=vouched-for", below, names=(x509.DNSName(NAME),))
     known = replace(known, chain=(below,))
     named = {"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": NAME}
@@ -64,8 +64,8 @@ def clients(below: Certified) -> dict[str, Client]:
         Client("behind", BEHIND),
         Client("caller", {**machine, "calls": [FILES]}),
         Client("files", {**machine, "serves": [FILES]}),
-        Client("apache", site(), secret=SECRET),
-        Client("apache-form", {**site(), **BY_BODY, "scope": "openid profile email"}, secret=SECRET),
+        Client("apache", site(port), secret=SECRET),
+        Client("apache-form", {**site(port + 1), **BY_BODY, "scope": "openid profile email"}, secret=SECRET),
         Client("authlib", {**BASELINE, **REFRESHING}, secret=SECRET),
         Client("authlib-post", {**BASELINE, **REFRESHING, **BY_BODY}, secret=SECRET),
         Client("authlib-key", {**BASELINE, **REFRESHING, **BY_KEY}),
@@ -80,6 +80,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder: Path = tmp_path_factory.mktemp("peers")
     ca = certified("CN=Test authority", ca=True)
     below = certified("CN=Test authority for agencies", ca, ca=True)
-    with services.running(folder, [ca, below], clients(below)) as running:
+    first = free_ports(services.PORTS + 2)
+    asking = clients(below, first + services.PORTS)
+    with services.running(folder, [ca, below], asking, first) as running:
         yield running
         running.last_look()

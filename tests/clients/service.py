@@ -33,13 +33,14 @@ from examples.browse import Browser, Page
 from tests.actors import Secrets
 from tests.broker.relying import Key
 from tests.certified import Certified, make
-from tests.world import CHECKOUT, World, free_ports, neighbours
+from tests.world import CHECKOUT, World, neighbours
 
 CALLBACK = "https://agency.example/callback"
 SIGNED_OUT = f"{CALLBACK}/signed-out"
 USE = "norr.childcare-allowance"
 ENCRYPTS = {"use": "enc", "alg": "ECDH-ES"}
 PEOPLE = 60
+PORTS = 6
 READY_SECONDS = 60
 #: The lines of the shipped configuration that an operator changes, and what the test writes there.
 YOURS = (
@@ -299,14 +300,13 @@ def wait(http: httpx2.Client, url: str, logs: Path, process: subprocess.Popen[by
 
 
 @contextmanager
-def running(folder: Path, authorities: list[Certified], clients: dict[str, Client]) -> Iterator[Service]:
-    """A broker with these clients, some neighbours and the sample registers, behind the proxy.
+def running(folder: Path, authorities: list[Certified], clients: dict[str, Client], first: int) -> Iterator[Service]:
+    """A broker with these clients, some neighbours and the sample registers, behind the proxy; at `PORTS` ports from `first`.
 
     The authorities vouch for clients, the first of them for the proxy too.
     """
     ca = authorities[0]
-    ports = free_ports(7)
-    service = Service(folder, demo.Plan(ports, folder / "data"), ports + 4, ports + 5, clients, [])
+    service = Service(folder, demo.Plan(first, folder / "data"), first + 4, first + 5, clients, [])
     (folder / "ca.pem").write_bytes(ca.pem)
     (folder / "authorities.pem").write_bytes(b"".join(one.pem for one in authorities))
     names = (x509.DNSName("localhost"),)
