@@ -99,6 +99,8 @@ def _database(settings: Settings, clock: Clock) -> tuple[Stored, Clients]:
         database = Database.open(settings.database)
     except UnsafeDatabase as refused:
         return Stored(problem=str(refused), unsafe=True), _clients(settings, None)
+    except SQLAlchemyError:  # its text may hold the whole address, password and all
+        return Stored(problem="its address cannot be read"), _clients(settings, None)
     try:
         with database.read() as tx:
             made = history.current(tx)

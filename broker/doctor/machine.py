@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from broker.doctor.facts import File, Kind, Machine
 from broker.settings import Settings
@@ -99,19 +100,27 @@ def _existing(folder: Path) -> Path:
 
 def _secrets(settings: Settings) -> Iterator[File]:
     """Everything that only this program's user may read, where it is there."""
-    url = make_url(settings.database)
     expected: list[tuple[Path, Kind]] = [(settings.person_keys, "secret folder")]
     expected += [(path, "secret") for path in sorted(settings.person_keys.glob("*"))]
     if not settings.key_encryption_key:
         expected.append((settings.key_encryption_key_file or settings.data_dir / "key-encryption-key", "secret"))
-    if url.get_backend_name() == "sqlite" and url.database:
-        expected += [(Path(url.database + end), "database") for end in ("", "-wal", "-shm")]
+    if (file := _sqlite(settings.database)) is not None:
+        expected += [(Path(file + end), "database") for end in ("", "-wal", "-shm")]
     expected += [(path, "secret") for path in _of_registers(settings.config_dir / "sources")]
     expected.append((settings.data_dir / "demo.json", "secret"))
     for path, kind in expected:
         if path.exists():
             seen = path.stat()
             yield File(str(path), kind, seen.st_mode & 0o777, seen.st_uid == os.geteuid())
+
+
+def _sqlite(address: str) -> str | None:
+    """Give the file of an SQLite database; None for another, and for what is no address."""
+    try:
+        url = make_url(address)
+        return url.database if url.get_backend_name() == "sqlite" else None
+    except SQLAlchemyError:
+        return None
 
 
 def _of_registers(folder: Path) -> Iterator[Path]:

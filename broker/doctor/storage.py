@@ -64,7 +64,11 @@ def database_settings(facts: Facts) -> Verdict:
     """Whether what the database promises is what the ledger needs."""
     stored = facts.stored
     if stored.unsafe:
-        return Verdict("fail", str(stored.problem), "change it in postgresql.conf and restart or reload the database")
+        return Verdict(
+            "fail",
+            str(stored.problem),
+            "change it in postgresql.conf and reload the database; SQLite, and PostgreSQL 15 or newer, are what this runs on",
+        )
     if stored.problem is not None or not stored.settings:
         return Verdict("warn", "the database's settings were not looked at", "see the line `database` first")
     wanted = SQLITE if stored.dialect == "sqlite" else POSTGRESQL

@@ -241,6 +241,8 @@ PLANTED: list[tuple[Callable[[Installation], dict[str, Any]], str, str]] = [
     (lambda _: {"trusted_proxies": ("0.0.0.0/0",)},          "proxies",           "one by one"),
     (lambda _: {"mode": "sandbox", "egress_allow": ("10.0.0.0/8",)}, "outbound",  "SEMEL_EGRESS_ALLOW"),
     (lambda _: {"person_key_dir": None},                     "secret files",      "SEMEL_PERSON_KEY_DIR"),
+    (lambda _: {"database_url": "nonsense"},                 "database",          "SEMEL_DATABASE_URL"),
+    (lambda _: {"database_url": "mysql://root:secret@x/y"},  "database settings", "PostgreSQL"),
     (lambda here: {"database_url": f"sqlite:///{here.folder}/nowhere.db"}, "database", "SEMEL_DATABASE_URL"),
 ]
 # fmt: on
