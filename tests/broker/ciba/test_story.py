@@ -248,3 +248,26 @@ def test_a_ping_is_written_in_the_act_that_decides(behind: Whole) -> None:
     assert {one.authorization for one in contents} == {f"Bearer {token}"}
     assert {one.text for one in contents} == {f'{{"auth_req_id":"{one}"}}' for one in asked}
     assert {told(ciba_polls(agency, one))[0] for one in asked} == {200, 400}
+
+
+def test_what_is_over_is_forgotten(behind: Whole) -> None:
+    from sqlalchemy import func, select
+
+    from broker import cleanup
+    from broker.tables import known_subject, waiting_person, waiting_request
+
+    def kept() -> list[int]:
+        with behind.parts.database.write() as tx:
+            cleanup.sweep(tx, behind.clock())
+            tables = (waiting_request, waiting_person, known_subject)
+            return [tx.execute(select(func.count()).select_from(table)).scalar_one() for table in tables]
+
+    agency = behind.agency()
+    asked = asked_by(agency)
+    stand_in(behind, asked, "allow")
+    assert ciba_polls(agency, asked).status_code == 200
+    assert kept() == [1, 1, 1]
+    behind.clock.later(2 * 3600)
+    assert kept() == [0, 0, 1]
+    behind.clock.later(400 * 86_400)
+    assert kept() == [0, 0, 0]
