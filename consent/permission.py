@@ -275,7 +275,12 @@ def find_live(tx: Connection, lookup: bytes, now: int) -> Permission | None:
     return None if row is None else _permission(row)
 
 
-def _permission(row: RowMapping) -> Permission:
+def of_row(row: RowMapping) -> Permission:
+    """Give the permission in a row of its table that came with columns of others."""
+    return _permission({name: row[name] for name in table.c.keys()})  # noqa: SIM118  # of columns, not of a dictionary
+
+
+def _permission(row: RowMapping | Mapping[str, Any]) -> Permission:
     return Permission(**{**row, "items": tuple(canonical.loads(row["items"]))})
 
 

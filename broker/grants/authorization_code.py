@@ -13,8 +13,8 @@ from broker.errors import Wire
 from broker.evidence import preview
 from broker.grants import issue
 from broker.grants.issue import About, Entered, Issued
-from broker.people import people
 from broker.sign_in import subject
+from broker.tokens import standing
 from broker.tokens.token_request import TokenRequest
 from consent import permission
 from consent.ledger import Appended
@@ -98,11 +98,10 @@ def act(tx: Tx, facts: Facts | journey.Spent, now: int) -> dict[str, Any] | Refu
     """
     if isinstance(facts, journey.Spent):
         return journey.reused(tx, facts, now)
-    given = permission.get(tx, facts.code.permission_id)
+    given, acts = standing.decided(tx, facts.code.permission_id, facts.code.person_id)
     if given is None or given.standing(now) != "live":
         return Refusal("invalid_grant", "the person ended this permission")
-    person = people.by_id(tx, facts.code.person_id)
-    if person is None or person.disabled:
+    if not acts:
         return Refusal("invalid_grant", "the code is unknown or too old")
     refused = journey.spend(
         tx, facts.vault, facts.code, access_token=facts.issued.access_token, now=now, expires=facts.issued.expires

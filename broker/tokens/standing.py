@@ -5,19 +5,22 @@ No row is written for an access token; these say whether it still counts:
 (3) the client, still active, and the one it acts for · (4) the person, where they are known, not disabled.
 """
 
-from sqlalchemy import bindparam, select
+from typing import Any
+
+from sqlalchemy import Select, bindparam, select
 
 from broker.answers import Refusal
 from broker.clients.registry import Registry
 from broker.database import Tx
 from broker.errors import Wire
 from broker.people import people
-from broker.tables import token_family
+from broker.tables import person, token_family
 from broker.tokens import revoked
 from broker.tokens.access_token import AccessToken
 from broker.tokens.reference import Reference
 from consent import permission
 from consent.permission import Permission
+from consent.tables import permission as permission_row
 
 ENDED = Refusal("invalid_token", "the person ended this permission", status=401)
 DEAD = Refusal("invalid_token", "the access token is not valid or has expired", status=401)
@@ -26,6 +29,21 @@ _FAMILY = select(token_family.c.permission_id, token_family.c.ended, revoked.is_
     token_family.c.family == bindparam("of")
 )
 _REVOKED = select(revoked.is_revoked())
+_OF = permission_row.outerjoin(person, person.c.person_id == bindparam("person"))
+_WITH_FAMILY = _OF.outerjoin(token_family, token_family.c.family == bindparam("of"))
+_NAMED = permission_row.c.permission_id == bindparam("permission")
+_DECIDED: Select[Any] = select(permission_row, person.c.disabled).select_from(_OF).where(_NAMED)
+_EVERYTHING: Select[Any] = (
+    select(
+        permission_row,
+        person.c.disabled,
+        token_family.c.family,
+        token_family.c.ended,
+        revoked.is_revoked().label("revoked"),
+    )
+    .select_from(_WITH_FAMILY)
+    .where(_NAMED)
+)
 
 
 def read(
@@ -42,19 +60,21 @@ def read(
     `person_id` is whom the token is about, where the caller has opened what is sealed to it. With `acting` the token of an
     agency that acts for the permission's will do (RFC 8693 §4.1); that it still may is the caller's to ask.
     """
-    given = permission.get(tx, token.grant_id)  # (1)
-    if given is None or (token.act is not None and not acting):
+    named = {"permission": token.grant_id, "person": person_id, "of": token.family}
+    row = tx.execute(_EVERYTHING, {**named, **revoked.named(token.jti, token.came_of)}).mappings().first()
+    if row is None or (token.act is not None and not acting):
         return DEAD
+    given = permission.of_row(row)  # (1)
     if token.act is None and given.client != token.client_id:
         return DEAD
     state = given.standing(now)
     if state == "withdrawn":
         return ENDED
-    if state != "live" or not lives(tx, token.family, token.jti, token.came_of):  # (2)
+    if state != "live" or row["family"] is None or row["ended"] is not None or row["revoked"]:  # (2)
         return DEAD
     if any(registry.active(client_id) is None for client_id in {token.client_id, given.client}):  # (3)
         return DEAD
-    return given if person_id is None or acts(tx, person_id) else DEAD  # (4)
+    return given if person_id is None or row["disabled"] == 0 else DEAD  # (4)
 
 
 def require(
@@ -79,6 +99,12 @@ def lives(tx: Tx, family: str, jti: str, came_of: bytes | None = None) -> bool:
     return row is not None and row.ended is None and not row.revoked
 
 
+def decided(tx: Tx, permission_id: str, person_id: str) -> tuple[Permission | None, bool]:
+    """Return what a person decided, and whether there still is such a person, not disabled; one statement."""
+    row = tx.execute(_DECIDED, {"permission": permission_id, "person": person_id}).mappings().first()
+    return (None, False) if row is None else (permission.of_row(row), row["disabled"] == 0)
+
+
 def is_revoked(tx: Tx, jti: str) -> bool:
     """Whether this one token was revoked."""
     return bool(tx.execute(_REVOKED, revoked.named(jti)).scalar_one())
@@ -96,5 +122,5 @@ def granted(tx: Tx, behind: Reference, client_id: str, jti: str, *, now: int) ->
 
 def acts(tx: Tx, person_id: str) -> bool:
     """Whether there is such a person, not disabled."""
-    person = people.by_id(tx, person_id)
-    return person is not None and not person.disabled
+    found = people.by_id(tx, person_id)
+    return found is not None and not found.disabled

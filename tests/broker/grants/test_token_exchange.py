@@ -432,7 +432,7 @@ def test_what_it_costs(whole: Whole, agency: Agency, office: Agency, token: dict
         data(agency, token)
         data(office, got)
     asked, theirs, ours = [(cost.name, cost.statements, cost.commits) for cost in meter.take()]
-    assert asked == ("POST /token", 12, 1)
+    assert asked == ("POST /token", 9, 1)
     assert ours == theirs
     assert theirs[2] == 1
 
