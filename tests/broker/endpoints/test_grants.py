@@ -552,4 +552,4 @@ def test_what_it_costs(whole: Whole, agency: Agency, maria: Citizen) -> None:
         query(agency, token)
         revoke(agency, token)
     costs = [(cost.name, cost.statements, cost.commits) for cost in meter.take() if cost.status < 400]
-    assert costs == [("GET /grants/{grant_id}", 6, 1), ("DELETE /grants/{grant_id}", 21 + bool(POSTGRESQL), 1)]
+    assert costs == [("GET /grants/{grant_id}", 4, 1), ("DELETE /grants/{grant_id}", 19 + bool(POSTGRESQL), 1)]
