@@ -6,7 +6,7 @@ The page is drawn from this object plus the values, and so is "what you saw" lat
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Connection, select
@@ -178,10 +178,13 @@ def _until(use: IntendedUse, request: DataRequest, language: str) -> str:
 
 def to_json(notice: Notice) -> dict[str, Any]:
     """Give the notice as JSON; what a block does not have is left out."""
-    blocks = [{name: part for name, part in asdict(block).items() if part} for block in notice.blocks]
-    for block in blocks:
-        block |= {name: list(block[name]) for name in ("items", "parties") if name in block}
-    return asdict(notice) | {"blocks": blocks}
+    return vars(notice) | {"catalogue": dict(notice.catalogue), "blocks": [_block(one) for one in notice.blocks]}
+
+
+def _block(block: Block) -> dict[str, Any]:
+    plain = {name: part for name, part in vars(block).items() if part}
+    rows = {name: [dict(vars(one)) for one in plain[name]] for name in ("items", "parties") if name in plain}
+    return plain | rows
 
 
 def from_json(kept: Mapping[str, Any]) -> Notice:

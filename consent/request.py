@@ -5,7 +5,7 @@ it left, and what is not registered or was left out before is refused by name.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from consent.catalogue import Catalogue
@@ -160,7 +160,7 @@ def details(request: DataRequest, catalogue: Catalogue, issuer: str) -> dict[str
         "version": request.version,
         "actions": ["read"],
         "datatypes": list(dict.fromkeys(catalogue.attribute(item.id).bundle for item in request.items)),
-        "items": [asdict(item) for item in request.items],
+        "items": [dict(vars(item)) for item in request.items],
         "subject": {"relation": request.subject},
         "access": {"kind": request.kind},
     } | ({} if request.form_ref is None else {"form_ref": request.form_ref})
@@ -168,7 +168,7 @@ def details(request: DataRequest, catalogue: Catalogue, issuer: str) -> dict[str
 
 def to_json(request: DataRequest) -> dict[str, Any]:
     """Give a request as JSON, to be kept beside the pushed request."""
-    return asdict(request) | {"items": [asdict(item) for item in request.items]}
+    return vars(request) | {"items": [dict(vars(item)) for item in request.items]}
 
 
 def from_json(kept: Mapping[str, Any]) -> DataRequest:

@@ -16,6 +16,9 @@ from keys import tables as keys_tables
 from wallet import tables as wallet_tables
 
 METADATAS = (keys_tables.metadata, consent_tables.metadata, wallet_tables.metadata, broker_tables.metadata)
+EMPTY = sql.SQL(";").join(
+    sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)) for one in METADATAS for table in one.sorted_tables
+)
 SHAPE = """
     SELECT array_agg(one ORDER BY one) FROM (
         SELECT 'r' || oid::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
@@ -86,9 +89,7 @@ class Server:
             return False
         with link.transaction():
             link.execute("SET LOCAL session_replication_role = replica")  # the ledger's triggers allow no deleting
-            for metadata in METADATAS:
-                for table in metadata.sorted_tables:
-                    link.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name)))
+            link.execute(EMPTY)
         return True
 
     def forget(self) -> None:
