@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -161,16 +163,6 @@ def a_schema_of_yesterday(here: Installation) -> dict[str, Any]:
     return {}
 
 
-def a_journal_of_its_own(here: Installation) -> dict[str, Any]:
-    database = Database.open(here.settings.database)
-    with database._writer.connect() as link:
-        driver: Any = link.connection.driver_connection
-        driver.execute("PRAGMA journal_mode=DELETE")
-    database.close()
-    here.front = lambda _path, _got: Answer(problem="unreachable")
-    return {}
-
-
 def a_client_that_breaks_its_profile(here: Installation) -> dict[str, Any]:
     members = {"client_id": registration.new_id(), "client_name": "X", "redirect_uris": ["https://x.example/cb"]}
     members |= {"profile": "baseline", "token_endpoint_auth_method": "none", "scope": "openid profile"}
@@ -227,7 +219,6 @@ PLANTED: list[tuple[Callable[[Installation], dict[str, Any]], str, str]] = [
     (another_keyring,                                        "signing keys",      "SEMEL_KEY_ENCRYPTION_KEY_FILE"),
     (keys_that_nobody_changes,                               "signing keys",      "semel serve"),
     (a_schema_of_yesterday,                                  "database",          "semel db upgrade"),
-    (a_journal_of_its_own,                                   "database settings", "journal_mode to wal"),
     (a_client_that_breaks_its_profile,                       "profiles",          "semel clients lint"),
     (a_proxy_that_strips,                                    "headers",           "proxy"),
     (a_proxy_that_adds_a_grant,                              "grants",            "nothing between"),
@@ -279,6 +270,17 @@ def test_a_database_server_that_does_not_keep(tmp_path: Path, database_url: str)
     assert told["database settings"].status == "fail"
     assert "synchronous_commit=off" in told["database settings"].finding
     assert told["database"].fix == "see the line `database settings` first"
+
+
+def test_another_journal_is_found(planted: Installation) -> None:
+    """While nothing is served: a server that starts would put it right."""
+    file = planted.settings.database.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file)) as link:
+        assert link.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
+    facts = asyncio.run(gather.gather(planted.settings, clock, nothing_served))
+    told = {found.check.name: found.verdict for found in checks.judge(facts)}
+    assert told["database settings"].status != "pass"
+    assert "journal_mode to wal" in told["database settings"].fix
 
 
 async def nothing_served(_settings: Settings, _clock: Callable[[], int]) -> Served:
