@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any, cast
 
@@ -279,22 +278,3 @@ def language(request: Request) -> str:
         if tag in LANGUAGES:
             return tag
     return "en"
-
-
-def client_address(request: Request) -> str:
-    """The caller's address, for throttling only; a forwarded header counts only from a trusted proxy.
-
-    Of IPv6 the network of 64 bits: one household has as many addresses in it as it likes.
-    """
-    direct = request.client.host if request.client else ""
-    if (
-        direct in parts(request).trusted_proxies
-    ):  # the last line's last word is the proxy's own; what precedes came from outside
-        direct = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip() or direct
-    try:
-        address = ip_address(direct)
-    except ValueError:
-        return direct
-    if isinstance(address, IPv4Address):
-        return str(address)
-    return str(address.ipv4_mapped or ip_network((int(address), 64), strict=False))

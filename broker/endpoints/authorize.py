@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from broker import errors, needs, outcome, parameters, throttle
+from broker import errors, needs, outcome, parameters, sender, throttle
 from broker.answers import Answer, Cookie, Redirect, Refusal
 from broker.authorization import (
     checks,
@@ -172,8 +172,7 @@ async def gather_post(request: Request) -> Posted | Answer:
         checked = checks.check(asked, checks.At.AUTHORIZE)
     except Exception as problem:  # noqa: BLE001 - as above
         return _told(wired, asked, problem)
-    sender = wired.roots.ring("pepper").mac(b"semel/address/v1\x00" + needs.client_address(request).encode())
-    return Posted(checked, pushed.new_uri(), wired.durations.pushed_request, sender)
+    return Posted(checked, pushed.new_uri(), wired.durations.pushed_request, sender.code(request))
 
 
 def act_post(tx: Tx, facts: Posted, now: int) -> Answer | Refusal:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from broker import caller, needs, parameters
+from broker import caller, needs, parameters, sender
 from broker.answers import Json, Refusal
 from broker.authorization import checks, waiting
 from broker.authorization.request import AuthorizationRequest
@@ -50,7 +50,7 @@ async def gather(request: Request) -> Facts:
     asked = needs.unchecked(wired, client.client, given, now, proof_jkt=proof.jkt if proof else None)
     checked = checks.check(asked, checks.At.DEVICE)
     tx_id, code = waiting.new_id(), user_code.new()
-    origin = {"origin": needs.client_address(request)}
+    origin = {"origin": sender.network(request)}
     return Facts(
         client,
         proof,

@@ -1,4 +1,4 @@
-"""Who is calling: browser, session, form, language and address, each believed only as far as it is proven."""
+"""Who is calling: browser, session, form, and language, each believed only as far as it is proven."""
 
 import asyncio
 from typing import Any
@@ -79,43 +79,6 @@ def test_the_language(whole: Whole, query: str, cookie: str, accepted: str, lang
 def test_a_chosen_language_is_kept(whole: Whole, query: str, *, kept: bool) -> None:
     named = [cookie for cookie in needs.visitor(asked(whole, query)).cookies if cookie.name == "__Host-semel-lang"]
     assert named == ([Cookie("__Host-semel-lang", "ar", needs.LANGUAGE_SECONDS)] if kept else [])
-
-
-# fmt: off
-ADDRESSES = [
-    # direct        trusted                     X-Forwarded-For                 believed
-    ("192.0.2.7",   (),                         "",                             "192.0.2.7"),
-    ("192.0.2.7",   (),                         "198.51.100.1",                 "192.0.2.7"),
-    ("192.0.2.7",   ("192.0.2.9",),             "198.51.100.1",                 "192.0.2.7"),
-    ("192.0.2.7",   ("192.0.2.7",),             "198.51.100.1",                 "198.51.100.1"),
-    ("192.0.2.7",   ("192.0.2.7",),             "10.0.0.1, 198.51.100.1",       "198.51.100.1"),  # what a stranger wrote comes first
-    ("192.0.2.7",   ("192.0.2.7",),             "",                             "192.0.2.7"),
-    ("192.0.2.7",   ("192.0.2.7",),             "198.51.100.1, ",               "192.0.2.7"),
-    ("",            (),                         "198.51.100.1",                 ""),
-    ("2001:db8::7", (),                         "",                             "2001:db8::/64"),  # a household has 2^64 of them
-    ("2001:db8::9:1", (),                       "",                             "2001:db8::/64"),
-    ("::ffff:192.0.2.7", (),                    "",                             "192.0.2.7"),
-    ("192.0.2.7",   ("192.0.2.7",),             "2001:db8:0:1::7",              "2001:db8:0:1::/64"),
-    ("192.0.2.7",   ("192.0.2.7",),             "unknown",                      "unknown"),
-]
-# fmt: on
-
-
-@pytest.mark.parametrize(("direct", "trusted", "forwarded", "believed"), ADDRESSES)
-def test_the_address_of_a_caller(
-    whole: Whole, direct: str, trusted: tuple[str, ...], forwarded: str, believed: str
-) -> None:
-    whole.give(trusted_proxies=trusted)
-    assert needs.client_address(asked(whole, address=direct, x_forwarded_for=forwarded)) == believed
-
-
-def test_a_proxy_that_adds_a_line_of_its_own_is_believed_not_the_stranger(whole: Whole) -> None:
-    """RFC 9110 §5.3: two lines are one list; some proxies append a line instead of a word."""
-    whole.give(trusted_proxies=("192.0.2.7",))
-    request = asked(whole, address="192.0.2.7")
-    lines = [(b"x-forwarded-for", b"10.0.0.1"), (b"x-forwarded-for", b"198.51.100.1")]
-    request.scope["headers"] = [*request.scope["headers"], *lines]
-    assert needs.client_address(Request(request.scope)) == "198.51.100.1"
 
 
 def test_a_browser_is_known_by_a_cookie_of_256_bits(whole: Whole) -> None:

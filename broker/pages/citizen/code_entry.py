@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from broker import needs, parameters, throttle
+from broker import needs, parameters, sender, throttle
 from broker.answers import Answer, Page, Redirect
 from broker.authorization import ending, pushed, waiting
 from broker.authorization.waiting import Waiting
@@ -78,8 +78,7 @@ async def gather_code(request: Request) -> Typed | Answer:
     typed = given.get("user_code", "").strip()[: user_code.MAX_TYPED]
     if not typed:
         return form_page(error="missing", status=422)
-    ring, now = wired.roots.ring("pepper"), wired.clock()
-    address = ring.mac(b"semel/address/v1\x00" + needs.client_address(request).encode())
+    now, address = wired.clock(), sender.code(request)
     browser = visitor.session.id_hash if visitor.session is not None else visitor.browser_hash
     with wired.database.write() as tx:
         wait = throttle.allow(tx, "device-address", address, ADDRESS, now) or throttle.allow(
@@ -116,7 +115,7 @@ async def gather_request(request: Request) -> Shown:
         raise needs.Stop(Page("already.html", {"outcome": outcome, "service": service}, status=410))
     if found.expires <= wired.clock():
         raise needs.Stop(ending.expired(service))
-    return Shown(wired, visitor, found, service, needs.client_address(request))
+    return Shown(wired, visitor, found, service, sender.network(request))
 
 
 def act_request(facts: Shown, _now: int) -> Page:

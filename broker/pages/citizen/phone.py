@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from broker import logout, needs, throttle
+from broker import logout, needs, sender, throttle
 from broker.answers import Answer, Page, Raw, Redirect
 from broker.database import Tx
 from broker.errors import Wire
@@ -83,16 +83,15 @@ async def gather_press(request: Request) -> Screen | Answer:
     entrance, pressed = screen.entrance, given.get("action", "")
     if pressed not in {"show-code", "continue"}:
         raise Wire("invalid_request", "the button is show-code or continue")
-    wired, address = entrance.wired, needs.client_address(request)
+    wired = entrance.wired
     if pressed == "show-code":
-        code = wired.roots.ring("pepper").mac(b"semel/address/v1\x00" + address.encode())
         with wired.database.write() as tx:
-            wait = throttle.allow(tx, "phone-address", code, ADDRESS, wired.clock())
+            wait = throttle.allow(tx, "phone-address", sender.code(request), ADDRESS, wired.clock())
         if wait is not None:
             return known_browser.too_many(_page(screen), wait)
     about = {
         "use": None if entrance.use is None else list(entrance.use),
-        "origin": address,
+        "origin": sender.network(request),
         "screen": describe(request.headers.get("user-agent", "")),
         "asked": wired.clock(),
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from broker import needs, throttle
+from broker import needs, sender, throttle
 from broker.answers import Answer, Page, Redirect
 from broker.authorization import sign_in as sign_in_alone
 from broker.database import Tx
@@ -81,8 +81,7 @@ async def gather_letters(request: Request) -> Typed | Answer:
     typed = given.get("typed", "").strip()[: user_code.MAX_TYPED]
     if not typed:
         return form_page(error="missing", status=422)
-    ring, now = wired.roots.ring("pepper"), wired.clock()
-    address = ring.mac(b"semel/address/v1\x00" + needs.client_address(request).encode())
+    now, address = wired.clock(), sender.code(request)
     with wired.database.write() as tx:
         wait = throttle.allow(tx, "phone-code-address", address, ADDRESS, now) or throttle.allow(
             tx, "phone-code", live.person_id.encode(), PERSON, now
@@ -143,9 +142,7 @@ def _asked(request: Request, **answer: str) -> Asked | Answer:
         found = handover.by_code(tx, code, wired.clock())
     if found is None or found.state != "shown":
         return _answered("over", 410)
-    return Asked(
-        wired, visitor, live, code, found, dict(found.about(wired.roots)), needs.client_address(request), **answer
-    )
+    return Asked(wired, visitor, live, code, found, dict(found.about(wired.roots)), sender.network(request), **answer)
 
 
 def _question(asked: Asked, *, error: str | None = None) -> Page:

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from broker import logout, needs, throttle
+from broker import logout, needs, sender, throttle
 from broker.answers import Answer, Page, Redirect
 from broker.authorization import hints, journey, pushed
 from broker.authorization import sign_in as sign_in_alone
@@ -125,7 +125,7 @@ async def gather_password(request: Request) -> Attempt | Answer:
         return form_page(entrance, username=username, error="missing", status=422)
     roots, now = entrance.wired.roots, entrance.wired.clock()
     name = people.name_codes(roots, username)[0]
-    address = roots.ring("pepper").mac(b"semel/address/v1\x00" + needs.client_address(request).encode())
+    address = sender.code(request)
     with entrance.wired.database.write() as tx:
         person = people.by_username(tx, roots, username)
         bucket = known_browser.bucket(request, "sign-in", person.person_id if person else "", name)

@@ -23,16 +23,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from broker.clients import registered
-from broker.database import Database
-from broker.needs import Durations
 from broker.openapi import document
 from broker.openapi.operation import TEXT, WHOLE, Body
 from broker.openapi.operations import OPERATIONS
-from tests import databases
 from tests.actors import ASSERTION, Agency
-from tests.broker import signals
-from tests.broker import whole as wholes
-from tests.broker.allowed import allow
+from tests.broker import allowed, signals
 from tests.broker.whole import ISSUER, Whole
 from tests.conftest import NOW
 
@@ -55,14 +50,8 @@ DYNAMIC = [one for one in OPERATIONS if one.caller != "anyone" or "{" in one.pat
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     """One broker for all that is made up; nothing of it should be remembered."""
-    folder = tmp_path_factory.mktemp("fuzzed")
-    url = f"sqlite:///{databases.prepare_file(folder)}"
-    database = Database.open(url)
-    with wholes.running(database, url, folder, NOW) as running:
-        running.give(durations=Durations(long_poll=0.0))
-        allow(running)
+    with allowed.running(tmp_path_factory.mktemp("fuzzed")) as running:
         yield running
-    database.close()
 
 
 @pytest.fixture(scope="module")

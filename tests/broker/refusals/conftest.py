@@ -6,26 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from broker.database import Database
-from broker.needs import Durations
-from tests import databases
 from tests.actors import Agency
-from tests.broker import whole as wholes
-from tests.broker.allowed import allow
+from tests.broker import allowed
 from tests.broker.whole import Whole
-from tests.conftest import NOW
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    folder = tmp_path_factory.mktemp("refusing")
-    url = f"sqlite:///{databases.prepare_file(folder)}"
-    database = Database.open(url)
-    with wholes.running(database, url, folder, NOW) as running:
-        running.give(durations=Durations(long_poll=0.0))
-        allow(running)
+    with allowed.running(tmp_path_factory.mktemp("refusing")) as running:
         yield running
-    database.close()
 
 
 @pytest.fixture(scope="module")
