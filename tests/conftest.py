@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from sqlalchemy import Engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 
 from broker.database import Database
 from tests import databases
@@ -25,9 +30,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """On PostgreSQL run again what depends on the database, and only that."""
     if not POSTGRESQL:
         return
-    kept = [item for item in items if {"database_url", "demo"} & set(getattr(item, "fixturenames", ()))]
+    kept = [item for item in items if {"database_url", "demo", "world"} & set(getattr(item, "fixturenames", ()))]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_are_compiled_once() -> Iterator[None]:
+    """What a statement is as text hangs on the kind of database alone, and a test has many databases of one kind."""
+    known: dict[type, Any] = defaultdict(lambda: LRUCache(2000))
+    shared = property(lambda engine: known[type(engine.dialect)], lambda engine, own: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "_compiled_cache", shared, raising=False)
+        patch.setattr(DefaultDialect, "__eq__", lambda one, other: type(one) is type(other), raising=False)
+        patch.setattr(DefaultDialect, "__hash__", lambda one: hash(type(one)), raising=False)
+        yield
 
 
 @pytest.fixture

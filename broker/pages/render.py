@@ -78,8 +78,7 @@ class Renderer:
     """
 
     def __init__(self, *, name: str = "Semel", zone: str = "UTC") -> None:
-        self._zone = ZoneInfo(zone)
-        self._environments = {language: self._environment(language, name, statics()) for language in languages()}
+        self._environments = {language: _environment(language, name, zone) for language in languages()}
 
     def render(self, template: str, context: Mapping[str, Any], *, language: str, here: str | None = None) -> str:
         """Render a template in a language; `here` is the path and query of the page, kept by the language links.
@@ -91,34 +90,36 @@ class Renderer:
         given = {**context, "language_links": links, "here": here}
         return environment.get_template(template).render(given)
 
-    def _environment(self, language: str, name: str, files: Mapping[str, str]) -> Environment:
-        """Make the environment of one language, so that no language is ever kept in a global of the process."""
-        environment = Environment(
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n"],
-            loader=ChoiceLoader(
-                [
-                    FileSystemLoader([HERE / "citizen" / "templates", HERE / "agency" / "templates"]),
-                    PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
-                ]
-            ),
-        )
-        texts = Translations.load(LOCALES, [language], DOMAIN)
-        environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]  # added by jinja2.ext.i18n
-        locale = Locale.parse(DATES.get(language, language))
-        environment.globals.update(
-            language=language, direction=locale.text_direction, name=name, static=dict(files).__getitem__
-        )
-        environment.filters.update(
-            bdi=isolate,
-            spelled=spelled,
-            day=lambda text: tell_day(text, locale),
-            moment=lambda when: tell_moment(when, locale, self._zone),
-            moment_day=lambda when: tell_day(_local(when, self._zone).date().isoformat(), locale),
-        )
-        return environment
+
+@cache
+def _environment(language: str, name: str, zone: str) -> Environment:
+    """Make the environment of one language, so that none is ever kept in a global; every renderer of a process shares its templates."""
+    environment = Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        loader=ChoiceLoader(
+            [
+                FileSystemLoader([HERE / "citizen" / "templates", HERE / "agency" / "templates"]),
+                PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
+            ]
+        ),
+    )
+    texts = Translations.load(LOCALES, [language], DOMAIN)
+    environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]  # added by jinja2.ext.i18n
+    locale, told_in = Locale.parse(DATES.get(language, language)), ZoneInfo(zone)
+    environment.globals.update(
+        language=language, direction=locale.text_direction, name=name, static=dict(statics()).__getitem__
+    )
+    environment.filters.update(
+        bdi=isolate,
+        spelled=spelled,
+        day=lambda text: tell_day(text, locale),
+        moment=lambda when: tell_moment(when, locale, told_in),
+        moment_day=lambda when: tell_day(_local(when, told_in).date().isoformat(), locale),
+    )
+    return environment
 
 
 def isolate(value: object) -> Markup:

@@ -143,7 +143,7 @@ def _target(link: Path) -> str:
 
 
 @contextmanager
-def running(folder: Path, *, people: int = 20, workers: int = WORKERS) -> Iterator[Service]:
+def running(folder: Path, *, people: int = 60, workers: int = WORKERS) -> Iterator[Service]:
     """A service with this many neighbours and nobody else, on an empty database of the kind under test."""
     declared = folder / "declared"
     shutil.copytree(CHECKOUT / "openid-config", declared)

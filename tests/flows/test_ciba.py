@@ -2,7 +2,6 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -10,28 +9,12 @@ import jwt
 import pytest
 
 from tests.actors import Agency, Citizen
-from tests.flows import service, volley
+from tests.flows import volley
 from tests.flows.service import Service
 from tests.world import World
 
 CIBA = "urn:openid:params:grant-type:ciba"
 MANY = 64
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with service.running(tmp_path_factory.mktemp("ciba")) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def world(demo: Service) -> Iterator[World]:
-    """This module's own world; after every story everything is read again."""
-    try:
-        yield demo.world
-        demo.world.check()
-    finally:
-        demo.world.forget()
 
 
 def asks(agency: Agency, citizen: Citizen) -> str:
@@ -98,21 +81,21 @@ def test_the_stand_in_leaves_what_a_person_would(world: World, how: str) -> None
         assert kinds(world, person) == []
 
 
-def test_of_64_questions_at_once_one_is_answered_with_tokens(demo: Service, world: World) -> None:
+def test_of_64_questions_at_once_one_is_answered_with_tokens(service: Service, world: World) -> None:
     person, agency = world.neighbour(), world.agency()
     asked = asks(agency, person)
     answer = world.http.post(f"{world.issuer}/sandbox/ciba", params={"token": asked, "type": "allow"})
     world.visited.remove(str(answer.request.url))
-    answers = demo.volley([volley.signed(agency, "/token", polled(asked)) for _ in range(MANY)])
+    answers = service.volley([volley.signed(agency, "/token", polled(asked)) for _ in range(MANY)])
     assert Counter(error(answer) for answer in answers) == {(200, ""): 1, (400, "invalid_grant"): MANY - 1}
 
 
-def test_16_decisions_at_once_are_one(demo: Service, world: World) -> None:
+def test_16_decisions_at_once_are_one(service: Service, world: World) -> None:
     person, agency = world.neighbour(), world.agency()
     asked = asks(agency, person)
     url = f"{world.issuer}/sandbox/ciba?token={asked}&type="
     presses = [httpx2.Request("POST", url + ("allow" if n % 2 else "deny")) for n in range(16)]
-    answers = demo.volley(presses)
+    answers = service.volley(presses)
     said = Counter(answer.status_code for answer in answers)
     assert said.keys() <= {200, 404, 410}
     final = error(agency.post("/token", polled(asked)))

@@ -1,36 +1,18 @@
 """A device is let in over real HTTP, by real processes: the code there, the decision here, the data once (RFC 8628)."""
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
-import pytest
 
 from examples.browse import Page
 from tests.actors import Agency, Citizen
-from tests.flows import service, volley
+from tests.flows import volley
 from tests.flows.service import Service
 from tests.world import World
 
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 MANY = 64
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with service.running(tmp_path_factory.mktemp("device")) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def world(demo: Service) -> Iterator[World]:
-    """This module's own world; after every story everything is read again."""
-    try:
-        yield demo.world
-        demo.world.check()
-    finally:
-        demo.world.forget()
 
 
 def asked_by(agency: Agency) -> dict[str, Any]:
@@ -85,25 +67,25 @@ def test_a_device_is_told_no(world: World) -> None:
     assert not person.sharing()
 
 
-def test_of_64_questions_at_once_one_is_answered_with_tokens(demo: Service, world: World) -> None:
+def test_of_64_questions_at_once_one_is_answered_with_tokens(service: Service, world: World) -> None:
     person, agency = world.neighbour(), world.agency()
     asked = asked_by(agency)
     person.press(comes_to_decide(person, asked), "consent", "share")
-    answers = demo.volley([volley.signed(agency, "/token", polled(asked)) for _ in range(MANY)])
+    answers = service.volley([volley.signed(agency, "/token", polled(asked)) for _ in range(MANY)])
     assert Counter(error(answer) for answer in answers) == {(200, ""): 1, (400, "invalid_grant"): MANY - 1}
     token = next(answer.json()["access_token"] for answer in answers if answer.status_code == 200)
     agency.items(token)
 
 
-def test_of_64_early_questions_one_is_in_time(demo: Service, world: World) -> None:
+def test_of_64_early_questions_one_is_in_time(service: Service, world: World) -> None:
     agency = world.agency()
     asked = asked_by(agency)
-    answers = demo.volley([volley.signed(agency, "/token", polled(asked)) for _ in range(MANY)])
+    answers = service.volley([volley.signed(agency, "/token", polled(asked)) for _ in range(MANY)])
     pending, slow = (400, "authorization_pending"), (400, "slow_down")
     assert Counter(error(answer) for answer in answers) == {pending: 1, slow: MANY - 1}
 
 
-def test_of_16_browsers_with_one_code_one_goes_on(demo: Service, world: World) -> None:
+def test_of_16_browsers_with_one_code_one_goes_on(service: Service, world: World) -> None:
     agency = world.agency()
     asked = asked_by(agency)
     presses = []
@@ -112,11 +94,11 @@ def test_of_16_browsers_with_one_code_one_goes_on(demo: Service, world: World) -
         page = browser.open(f"{world.issuer}/device")
         sent = {field["name"]: field["value"] for field in page.get("device").find_all("input", type="hidden")}
         presses.append(browser.http.build_request("POST", page.url, data=sent | {"user_code": asked["user_code"]}))
-    answers = demo.volley(presses)
+    answers = service.volley(presses)
     assert Counter(answer.status_code for answer in answers) == {303: 1, 403: 15}
 
 
-def test_16_presses_of_share_are_one_permission(demo: Service, world: World) -> None:
+def test_16_presses_of_share_are_one_permission(service: Service, world: World) -> None:
     person, agency = world.neighbour(), world.agency()
     asked = asked_by(agency)
     page = comes_to_decide(person, asked)
@@ -124,7 +106,7 @@ def test_16_presses_of_share_are_one_permission(demo: Service, world: World) -> 
     assert found is not None
     press = person.fields(page, "consent") | {found["name"]: "share"}
     http = person.walker.http
-    demo.volley([http.build_request("POST", page.url, data=press) for _ in range(16)])
+    service.volley([http.build_request("POST", page.url, data=press) for _ in range(16)])
     given = [one for one in world.inside.events(person) if one.type == "permission.given"]
     assert len(given) == 1
     assert agency.post("/token", polled(asked)).json()["grant_id"] == given[0].permission

@@ -11,29 +11,13 @@ from typing import Any
 import pytest
 
 from tests.actors import Agency, unb64
-from tests.flows import service, volley
+from tests.flows import volley
 from tests.flows.service import Service
 from tests.world import CHECKOUT, USES, World
 
 RELEASES = 200
 PEOPLE = 2  # each shares with both agencies: four access tokens
 PUBLISH_SECONDS = 20
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with service.running(tmp_path_factory.mktemp("kill")) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def world(demo: Service) -> Iterator[World]:
-    """This module's own world; after every kill, everything is read again: the permissions are what a replay makes them."""
-    try:
-        yield demo.world
-        demo.world.check()
-    finally:
-        demo.world.forget()
 
 
 @dataclass(frozen=True)
@@ -50,12 +34,12 @@ class Checkpoint:
 
 
 @pytest.fixture(scope="module")
-def held(demo: Service) -> list[tuple[Agency, str]]:
+def held(service: Service) -> list[tuple[Agency, str]]:
     """Access tokens of two people at two agencies, each used once: the agencies know a nonce."""
     found = []
-    for citizen in [demo.world.neighbour() for _ in range(PEOPLE)]:
+    for citizen in [service.world.neighbour() for _ in range(PEOPLE)]:
         for client_id in USES:
-            agency = demo.world.agency(client_id)
+            agency = service.world.agency(client_id)
             token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))["access_token"]
             assert agency.data(token).status_code == 200
             found.append((agency, token))
@@ -86,14 +70,14 @@ def interrupted(world: World, held: Sequence[tuple[Agency, str]], kill: Any, *, 
 
 @pytest.mark.parametrize("after", [1, 50, 100])
 def test_what_was_answered_is_in_the_ledger(
-    demo: Service, world: World, held: list[tuple[Agency, str]], after: int
+    service: Service, world: World, held: list[tuple[Agency, str]], after: int
 ) -> None:
     before = [Checkpoint.of(world)]
-    answered = interrupted(world, held, demo.kill_worker, after=after)
-    demo.wait_broker()  # nobody starts it: its parent does
+    answered = interrupted(world, held, service.kill_worker, after=after)
+    service.wait_broker()  # nobody starts it: its parent does
     before.append(Checkpoint.of(world))
-    answered += interrupted(world, held, demo.kill_all, after=after)
-    demo.start_broker()
+    answered += interrupted(world, held, service.kill_all, after=after)
+    service.start_broker()
     agency, token = held[0]
     assert agency.data(token).status_code == 200, "a token that was good before is good after"
     places = {answer["ledger"]["seq"]: answer["ledger"]["leaf"] for answer in answered}

@@ -11,8 +11,8 @@ import pytest
 from examples import holder
 from examples.browse import Page
 from tests.actors import Agency, Citizen
-from tests.flows import service, volley
-from tests.flows.service import Service
+from tests.flows import volley
+from tests.flows.service import WORKERS, Service
 from tests.world import World
 
 MANY = 64
@@ -20,23 +20,14 @@ CODES = 2
 PLANNING = "norr-planning"
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with service.running(tmp_path_factory.mktemp("races")) as running:
-        yield running
-        busy = running.spread.values()
-        assert len(busy) == service.WORKERS
-        assert min(busy) * 10 > sum(busy), f"one worker had nearly everything: {running.spread}"
-
-
-@pytest.fixture(autouse=True)
-def world(demo: Service) -> Iterator[World]:
-    """This module's own world; when the race is run, everything is read again."""
-    try:
-        yield demo.world
-        demo.world.check()
-    finally:
-        demo.world.forget()
+@pytest.fixture(scope="module", autouse=True)
+def every_worker_runs(service: Service) -> Iterator[None]:
+    """A race that one worker runs against itself proves half of it."""
+    before = service.spread.copy()
+    yield
+    busy = (service.spread - before).values()
+    assert len(busy) == WORKERS
+    assert min(busy) * 10 > sum(busy), f"one worker had nearly everything: {busy}"
 
 
 def told(answers: Sequence[httpx2.Response]) -> Counter[tuple[int, str]]:
@@ -71,13 +62,13 @@ def entries(world: World, citizen: Citizen, kind: str) -> list[Any]:
     return [one for one in world.inside.events(citizen) if one.type == kind]
 
 
-def test_of_64_redemptions_of_a_code_one_gets_tokens_and_they_are_dead(demo: Service, world: World) -> None:
+def test_of_64_redemptions_of_a_code_one_gets_tokens_and_they_are_dead(service: Service, world: World) -> None:
     """For each of several codes: the more there are, the likelier two workers look at one at the same moment."""
     citizen = world.neighbour()
     agencies = [world.agency(PLANNING) for _ in range(CODES)]
     codes = [code_at(agency, citizen) for agency in agencies]
     asked = [(a, c) for a, c in zip(agencies, codes, strict=True) for _ in range(MANY)]
-    answers = demo.volley([redemption(agency, code) for agency, code in asked])
+    answers = service.volley([redemption(agency, code) for agency, code in asked])
     for number, agency in enumerate(agencies):
         mine = answers[number * MANY : (number + 1) * MANY]
         assert told(mine) == {(200, ""): 1, (400, "invalid_grant"): MANY - 1}
@@ -89,7 +80,7 @@ def test_of_64_redemptions_of_a_code_one_gets_tokens_and_they_are_dead(demo: Ser
 
 
 @pytest.mark.parametrize("place", [0, 8, MANY // 2, MANY])
-def test_no_release_comes_after_the_stop(demo: Service, world: World, place: int) -> None:
+def test_no_release_comes_after_the_stop(service: Service, world: World, place: int) -> None:
     """The stop goes out first, among the releases, or last; whoever wins, the ledger's order is the truth."""
     citizen, agency = world.neighbour(), world.agency(PLANNING)
     token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))
@@ -97,7 +88,7 @@ def test_no_release_comes_after_the_stop(demo: Service, world: World, place: int
     stop = citizen.walker.http.build_request("POST", page.url, data=pressed(citizen, page, "stop", "stop-sharing"))
     assert agency.data(token["access_token"]).status_code == 200  # learns a nonce
     requests = [volley.release(agency, token["access_token"]) for _ in range(MANY)]
-    answers = demo.volley([*requests[:place], stop, *requests[place:]])
+    answers = service.volley([*requests[:place], stop, *requests[place:]])
     stopped = answers.pop(place)
     assert stopped.status_code == 200
     (withdrawal,) = entries(world, citizen, "permission.withdrawn")
@@ -112,7 +103,7 @@ def test_no_release_comes_after_the_stop(demo: Service, world: World, place: int
     world.answers += [a.json() | {"client": PLANNING} for a in answers if a.status_code == 200]
 
 
-def test_a_grant_is_given_back_once_and_no_release_comes_after(demo: Service, world: World) -> None:
+def test_a_grant_is_given_back_once_and_no_release_comes_after(service: Service, world: World) -> None:
     """Grant Management §6.5: of the agency's calls one ends the grant; the ledger's order says which releases came before."""
     citizen, agency = world.neighbour(), world.agency()
     scope = f"openid use:{agency.use} grant_management_query grant_management_revoke"
@@ -120,7 +111,7 @@ def test_a_grant_is_given_back_once_and_no_release_comes_after(demo: Service, wo
     access, path = token["access_token"], f"/grants/{token['grant_id']}"
     assert agency.data(access).status_code == 200  # learns a nonce
     ends = [volley.resource(agency, "DELETE", path, access) for _ in range(MANY)]
-    answers = demo.volley([one for end in ends for one in (volley.release(agency, access), end)])
+    answers = service.volley([one for end in ends for one in (volley.release(agency, access), end)])
     assert told(answers[1::2]) == {(204, ""): 1, (404, "not_found"): MANY - 1}
     (ended,) = entries(world, citizen, "permission.ended_by_controller")
     assert max(one.seq for one in entries(world, citizen, "access.released")) < ended.seq
@@ -129,12 +120,12 @@ def test_a_grant_is_given_back_once_and_no_release_comes_after(demo: Service, wo
     world.answers += [a.json() | {"client": agency.client_id} for a in answers[::2] if a.status_code == 200]
 
 
-def test_64_presses_of_share_give_one_permission_and_one_code(demo: Service, world: World) -> None:
+def test_64_presses_of_share_give_one_permission_and_one_code(service: Service, world: World) -> None:
     citizen, agency = world.neighbour(), world.agency()
     http = citizen.walker.http
     page = citizen.comes_from(agency.asks())
     share = pressed(citizen, page, "consent", "share")
-    shared = demo.volley([http.build_request("POST", page.url, data=share) for _ in range(MANY)])
+    shared = service.volley([http.build_request("POST", page.url, data=share) for _ in range(MANY)])
     assert Counter(answer.status_code for answer in shared) == {303: MANY}
     assert len(entries(world, citizen, "permission.given")) == 1
     done = page.url.removesuffix("consent") + "done"
@@ -142,40 +133,40 @@ def test_64_presses_of_share_give_one_permission_and_one_code(demo: Service, wor
         receipt = citizen.open(answer.headers["location"])
         assert receipt.url == done
     onward = pressed(citizen, receipt, "done", "continue")
-    going_on = demo.volley([http.build_request("POST", done, data=onward) for _ in range(MANY)])
+    going_on = service.volley([http.build_request("POST", done, data=onward) for _ in range(MANY)])
     codes = {parse_qs(urlsplit(answer.headers["location"]).query)["code"][0] for answer in going_on}
     assert (len(going_on), len(codes)) == (MANY, 1)
     assert agency.redeem(codes.pop()).status_code == 200
 
 
-def test_64_views_of_one_decision_are_one_preview(demo: Service, world: World) -> None:
+def test_64_views_of_one_decision_are_one_preview(service: Service, world: World) -> None:
     citizen, agency = world.neighbour(), world.agency()
     citizen.sign_in()
     http = citizen.walker.http
     address = agency.asks()
     arrived = http.get(address)  # the journey has begun, nothing is shown yet
     consent = f"{world.issuer}{arrived.headers['location']}"
-    shown = demo.volley([http.build_request("GET", consent) for _ in range(MANY)])
+    shown = service.volley([http.build_request("GET", consent) for _ in range(MANY)])
     assert told(shown).keys() <= {(200, ""), (303, "")}
     assert len(entries(world, citizen, "access.previewed")) == 1
     assert citizen.open(consent).has("consent")
 
 
-def test_of_64_browsers_with_one_request_one_begins_a_journey(demo: Service, world: World) -> None:
+def test_of_64_browsers_with_one_request_one_begins_a_journey(service: Service, world: World) -> None:
     address = world.agency().asks()
-    answers = demo.volley([httpx2.Request("GET", address) for _ in range(MANY)])
+    answers = service.volley([httpx2.Request("GET", address) for _ in range(MANY)])
     assert Counter(answer.status_code for answer in answers) == {303: 1, 400: MANY - 1}
 
 
 @pytest.mark.parametrize("where", ["authorize", "continue"])
-def test_64_arrivals_of_one_browser_are_one_journey(demo: Service, world: World, where: str) -> None:
+def test_64_arrivals_of_one_browser_are_one_journey(service: Service, world: World, where: str) -> None:
     citizen, agency = world.neighbour(), world.agency()
     citizen.sign_in()
     http = citizen.walker.http
     address = agency.asks(prompt="login") if where == "continue" else agency.asks()
     if where == "continue":
         address = on_the_way(citizen, http.get(address))
-    arrived = demo.volley([http.build_request("GET", address) for _ in range(MANY)])
+    arrived = service.volley([http.build_request("GET", address) for _ in range(MANY)])
     assert Counter(answer.status_code for answer in arrived) == {303: MANY}
     assert len({answer.headers["location"] for answer in arrived}) == 1
     handles = [cookie for answer in arrived for cookie in answer.headers.get_list("set-cookie") if "semel-" in cookie]
@@ -196,21 +187,21 @@ def on_the_way(citizen: Citizen, arrived: httpx2.Response) -> str:
     return f"{citizen.issuer}{answer.headers['location']}"
 
 
-def test_a_proof_counts_once(demo: Service, world: World) -> None:
+def test_a_proof_counts_once(service: Service, world: World) -> None:
     citizen, agency = world.neighbour(), world.agency(PLANNING)
     token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))["access_token"]
     assert agency.data(token).status_code == 200
-    answers = demo.volley([volley.release(agency, token)] * MANY)
+    answers = service.volley([volley.release(agency, token)] * MANY)
     assert told(answers) == {(200, ""): 1, (401, "invalid_dpop_proof"): MANY - 1}
     assert len(entries(world, citizen, "access.released")) == 2
     one = volley.signed(agency, "/par", agency.request())
     others = [volley.signed(agency, "/par", agency.request()) for _ in range(MANY)]
     for other in others:
         other.headers["DPoP"] = one.headers["DPoP"]
-    assert told(demo.volley(others)) == {(201, ""): 1, (400, "invalid_dpop_proof"): MANY - 1}
+    assert told(service.volley(others)) == {(201, ""): 1, (400, "invalid_dpop_proof"): MANY - 1}
 
 
-def test_a_client_assertion_counts_once(demo: Service, world: World) -> None:
+def test_a_client_assertion_counts_once(service: Service, world: World) -> None:
     agency = world.agency()
     agency.asks()  # learns a nonce
     one = volley.signed(agency, "/par", agency.request())
@@ -218,17 +209,17 @@ def test_a_client_assertion_counts_once(demo: Service, world: World) -> None:
     for _ in range(MANY):
         proof = agency.proof("POST", agency.issuer + "/par", None)
         others.append(httpx2.Request("POST", one.url, content=one.content, headers=one.headers | {"DPoP": proof}))
-    assert told(demo.volley(others)) == {(201, ""): 1, (401, "invalid_client"): MANY - 1}
+    assert told(service.volley(others)) == {(201, ""): 1, (401, "invalid_client"): MANY - 1}
 
 
-def test_an_idempotency_key_is_first_used_once(demo: Service, world: World) -> None:
+def test_an_idempotency_key_is_first_used_once(service: Service, world: World) -> None:
     citizen, agency = world.neighbour(), world.agency(PLANNING)
     token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))["access_token"]
     assert agency.data(token).status_code == 200
     requests = [volley.release(agency, token) for _ in range(MANY)]
     for request in requests:
         request.headers["Idempotency-Key"] = "one"
-    answers = demo.volley(requests)
+    answers = service.volley(requests)
     assert told(answers) == {(200, ""): MANY}
     released = entries(world, citizen, "access.released")
     first = [one.seq for one in released if "repeat_of" not in one.body]
@@ -283,55 +274,55 @@ def offering(citizen: Citizen) -> Page:
     return citizen.open(citizen.open("/account/documents").links("add-to-wallet")[0])
 
 
-def test_a_pre_authorized_code_gives_one_token(demo: Service, world: World) -> None:
+def test_a_pre_authorized_code_gives_one_token(service: Service, world: World) -> None:
     wallet = Wallet(world, world.neighbour())
-    answers = demo.volley([wallet.redemption(wallet.tx_code) for _ in range(MANY)])
+    answers = service.volley([wallet.redemption(wallet.tx_code) for _ in range(MANY)])
     assert told(answers) == {(200, ""): 1, (400, "invalid_grant"): MANY - 1}
 
 
-def test_64_guesses_at_a_transaction_code_are_five(demo: Service, world: World) -> None:
+def test_64_guesses_at_a_transaction_code_are_five(service: Service, world: World) -> None:
     wallet = Wallet(world, world.neighbour())
     wrong = f"{(int(wallet.tx_code) + 1) % 1_000_000:06}"
-    assert told(demo.volley([wallet.redemption(wrong) for _ in range(MANY)])) == {(400, "invalid_grant"): MANY}
+    assert told(service.volley([wallet.redemption(wrong) for _ in range(MANY)])) == {(400, "invalid_grant"): MANY}
     assert error(world.http.send(wallet.redemption(wallet.tx_code))) == "invalid_grant", "a guess went uncounted"
 
 
-def test_a_nonce_gives_one_credential(demo: Service, world: World) -> None:
+def test_a_nonce_gives_one_credential(service: Service, world: World) -> None:
     """Two wallets with one nonce between them: one credential; and then the other wallet's own, with a nonce of its own."""
     people = [world.neighbour(), world.neighbour()]
     wallets = [Wallet(world, citizen) for citizen in people]
     tokens = [wallet.token() for wallet in wallets]
     asked = [(w, t) for w, t in zip(wallets, tokens, strict=True) for _ in range(MANY // 2)]
     requests = [wallet.collection(token, wallets[0].nonce) for wallet, token in asked]
-    answers = demo.volley(requests)
+    answers = service.volley(requests)
     assert sum(answer.status_code == 200 for answer in answers) == 1
     assert told(answers).keys() <= {(200, ""), (400, "invalid_nonce"), (400, "credential_request_denied")}
     assert sum(len(entries(world, citizen, "credential.issued")) for citizen in people) == 1
     again = [wallet.collection(token, wallet.c_nonce()) for wallet, token in asked]
-    assert sum(answer.status_code == 200 for answer in demo.volley(again)) == 1
+    assert sum(answer.status_code == 200 for answer in service.volley(again)) == 1
     assert [len(entries(world, citizen, "credential.issued")) for citizen in people] == [1, 1]
 
 
-def test_one_stream_one_verification_one_event(demo: Service, world: World) -> None:
+def test_one_stream_one_verification_one_event(service: Service, world: World) -> None:
     """SSF 1.0 §8.1.1.1, §8.1.4.2: whatever is asked for at once is there once; what ends once is told once."""
     agency, citizen = world.agency(), world.neighbour()
     token = agency.own_token()
     assert agency.call("GET", "/ssf/streams", token=token).json() == []  # learns a nonce
-    made = demo.volley([volley.resource(agency, "POST", "/ssf/streams", token, {}) for _ in range(MANY)])
+    made = service.volley([volley.resource(agency, "POST", "/ssf/streams", token, {}) for _ in range(MANY)])
     assert told(made) == {(201, ""): 1, (409, "conflict"): MANY - 1}
     stream = next(answer.json() for answer in made if answer.status_code == 201)
     named = {"stream_id": stream["stream_id"]}
-    asked = demo.volley([volley.resource(agency, "POST", "/ssf/verify", token, named) for _ in range(MANY)])
+    asked = service.volley([volley.resource(agency, "POST", "/ssf/verify", token, named) for _ in range(MANY)])
     assert told(asked) == {(204, ""): 1, (429, "too_many_requests"): MANY - 1}
     given = agency.token(citizen.shares(citizen.comes_from(agency.asks())))
     page = citizen.open(f"/account/sharing/{given['grant_id']}/stop")
     stop = pressed(citizen, page, "stop", "stop-sharing")
-    demo.volley([citizen.walker.http.build_request("POST", page.url, data=stop) for _ in range(MANY)])
+    service.volley([citizen.walker.http.build_request("POST", page.url, data=stop) for _ in range(MANY)])
     path = f"/ssf/poll/{stream['stream_id']}"
     held = agency.call("POST", path, token=token, json={"returnImmediately": True}).json()["sets"]
     assert len(held) == 2
     acknowledged = {"returnImmediately": True, "ack": list(held)}
-    polls = demo.volley([volley.resource(agency, "POST", path, token, acknowledged) for _ in range(MANY // 2)])
+    polls = service.volley([volley.resource(agency, "POST", path, token, acknowledged) for _ in range(MANY // 2)])
     assert [answer.json() for answer in polls] == [{"sets": {}}] * (MANY // 2)
     gone = agency.call("DELETE", "/ssf/streams", token=token, params=named)
     assert gone.status_code == 204

@@ -1,33 +1,14 @@
 """An agency comes back without the person: while the permission lives, and no longer (RFC 6749 §6, RFC 7009)."""
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from tests.actors import Agency, Citizen
-from tests.flows import service, volley
+from tests.flows import volley
 from tests.flows.service import Service
 from tests.world import World
 
 MANY = 64
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with service.running(tmp_path_factory.mktemp("refresh")) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def world(demo: Service) -> Iterator[World]:
-    """This module's own world; after every story everything is read again."""
-    try:
-        yield demo.world
-        demo.world.check()
-    finally:
-        demo.world.forget()
 
 
 def shared(world: World) -> tuple[Citizen, Agency, dict[str, Any]]:
@@ -85,33 +66,33 @@ def test_an_agency_learns_nothing_about_its_own_tokens(world: World) -> None:
         assert (answer.status_code, answer.json()) == (200, {"active": False})
 
 
-def test_after_kill_minus_nine(demo: Service, world: World) -> None:
+def test_after_kill_minus_nine(service: Service, world: World) -> None:
     _, agency, first = shared(world)
     revoked = refresh(agency, first["refresh_token"]).json()["access_token"]
     assert agency.post("/revocation", {"token": revoked}).status_code == 200
-    demo.kill_all()
-    demo.start_broker()
+    service.kill_all()
+    service.start_broker()
     assert agency.data(revoked).status_code == 401
     body = refresh(agency, first["refresh_token"]).json()
     assert agency.items(body["access_token"])
 
 
-def test_sixty_four_at_once(demo: Service, world: World) -> None:
+def test_sixty_four_at_once(service: Service, world: World) -> None:
     """A token that is not rotated serves all of them; none fails, and no two get the same."""
     _, agency, first = shared(world)
     said = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
-    answers = demo.volley([volley.signed(agency, "/token", said) for _ in range(MANY)])
+    answers = service.volley([volley.signed(agency, "/token", said) for _ in range(MANY)])
     assert Counter(answer.status_code for answer in answers) == {200: MANY}
     assert len({answer.json()["access_token"] for answer in answers}) == MANY
 
 
-def test_given_back_among_sixty_four(demo: Service, world: World) -> None:
+def test_given_back_among_sixty_four(service: Service, world: World) -> None:
     """Whoever was first: afterwards nothing of it lives."""
     _, agency, first = shared(world)
     said = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
     calls = [volley.signed(agency, "/token", said) for _ in range(MANY)]
     calls.insert(MANY // 2, volley.signed(agency, "/revocation", {"token": first["refresh_token"]}))
-    answers = demo.volley(calls)
+    answers = service.volley(calls)
     assert answers.pop(MANY // 2).status_code == 200
     assert {(a.status_code, a.json().get("error")) for a in answers} <= {(200, None), (400, "invalid_grant")}
     got = [answer.json()["access_token"] for answer in answers if answer.status_code == 200]
