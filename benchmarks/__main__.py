@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import claims, machine, oidc_provider, semel
+from benchmarks import claims, machine, oidc_provider, rotation, semel
 from benchmarks.claims import CLAIMS, Claim, Measure
 from benchmarks.machine import Missing
+from benchmarks.rotation import Rotation
 from benchmarks.side import Side, Size
 
 SMALL = Size(citizens=400, agencies=20, visits=40)
@@ -94,17 +95,18 @@ def main() -> int:
     options.add_argument("--workers", type=int, default=2, help="processes of each side that answer (default 2)")
     given = options.parse_args()
     try:
-        results = run(given)
+        results, turned = run(given)
     except Missing as missing:
         print(missing, file=sys.stderr)
         return 2
     if given.json:
-        print(json.dumps({"machine": machine.described(), "claims": [result.told() for result in results]}, indent=2))
+        told = {"machine": machine.described(), "claims": [result.told() for result in results]}
+        print(json.dumps(told | ({"keys_rotate": turned.told()} if turned else {}), indent=2))
     return 0
 
 
-def run(given: argparse.Namespace) -> list[Result]:
-    """Load both sides, then measure claim after claim, printing as they are done."""
+def run(given: argparse.Namespace) -> tuple[list[Result], Rotation | None]:
+    """Load both sides, then measure claim after claim, printing as they are done; at last journeys while keys change."""
     size, began = SMALL if given.small else Size(), time.monotonic()
 
     def say(line: str) -> None:
@@ -120,13 +122,16 @@ def run(given: argparse.Namespace) -> list[Result]:
         for made in (semel, oidc_provider):
             sides.append(stack.enter_context(made.running(Path(folder), size, workers=given.workers)))
             say(f"{sides[-1].name} loaded after {time.monotonic() - began:.0f} s")
-        results = []
+        results, turned = [], None
         for claim in CLAIMS:
             if given.only is None or given.only in claim.name:
                 results.append(compare(claim, sides, given.repetitions, 0.1 if given.small else 1.0))
                 say(results[-1].line())
+        if results and results[-1].claim.name == "journey":
+            turned = rotation.measure(sides[0], results[-1].speed("semel") / 2)
+            say(turned.line())
     say(f"{time.monotonic() - began:.0f} s in all")
-    return results
+    return results, turned
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ import hashlib
 import hmac
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.request import urlopen
 
 import jwt
 
@@ -21,6 +23,7 @@ from benchmarks.load import Failed, Reply, Walk, get, once, post
 from benchmarks.side import RESOURCE, Side, Visit
 
 CONNECTIONS = 32
+COPY = 5.0  # seconds that a client keeps its copy of the published keys
 TOKENS = 40  # that introspection and UserInfo are asked about
 
 
@@ -193,18 +196,19 @@ def userinfo(side: Side, many: int) -> Measure:
 
 def journey(side: Side, many: int) -> Measure:
     """The unit of work: push, authorize, token, the data (the peer: UserInfo), each answer verified."""
-    keys = _published(side)
-    return measured(side, [_journey(side, visit, keys) for visit in visits(side, many)])
+    keys = Published(side)
+    return measured(side, [one_journey(side, visit, keys) for visit in visits(side, many)])
 
 
-def _journey(side: Side, visit: Visit, keys: jwt.PyJWKSet) -> Walk:
+def one_journey(side: Side, visit: Visit, keys: Published) -> Walk:
+    """One of them."""
     got: dict[str, str] = {}
     yield from authorization(side, visit, got)
     reply: Reply = yield redemption(side, visit, got)
     if reply.status != 200:
         raise Failed(f"token: {reply.status} {reply.body[:300]!r}")
     body, agency = json.loads(reply.body), visit.agency
-    key = keys[jwt.get_unverified_header(body["id_token"])["kid"]]
+    key = keys.get(jwt.get_unverified_header(body["id_token"])["kid"])
     claims = jwt.decode(body["id_token"], key, ["ES256"], audience=agency.client_id, issuer=agency.issuer)
     if claims["nonce"] != got["nonce"]:
         raise Failed("another nonce")
@@ -225,10 +229,20 @@ def _journey(side: Side, visit: Visit, keys: jwt.PyJWKSet) -> Walk:
         raise Failed("the leaf does not commit to what was told")
 
 
-def _published(side: Side) -> jwt.PyJWKSet:
-    got: list[Any] = []
-    load.run(side.port, [_told(get(side.host, "/jwks", {}), got)], connections=1)
-    return jwt.PyJWKSet.from_dict(got[0])
+class Published:
+    """A client's copy of a side's published keys, asked for anew when it is old (RFC 9111); `used` are the ids it was asked for."""
+
+    def __init__(self, side: Side) -> None:
+        self._side, self._taken, self.used = side, -COPY, set[str]()
+
+    def get(self, kid: str) -> jwt.PyJWK:
+        """The key of this id; `KeyError` when the copy has none such."""
+        if time.monotonic() - self._taken > COPY:
+            with urlopen(f"http://{self._side.host}/jwks") as answer:
+                self._keys = jwt.PyJWKSet.from_dict(json.load(answer))
+            self._taken = time.monotonic()
+        self.used.add(kid)
+        return self._keys[kid]
 
 
 @dataclass(frozen=True)

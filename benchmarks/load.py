@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -72,25 +72,47 @@ class _Line:
     got: bytes = b""
 
 
-def run(port: int, walks: Iterable[Walk], *, connections: int) -> Outcome:
-    """Send walks over so many connections until there are no more; raises `Failed` with the first wrong answer."""
-    outcome, waiting = Outcome(), iter(walks)
+class _Waiting:
+    """Walks that have not begun; with a rate, one becomes due after the other."""
+
+    def __init__(self, walks: Iterable[Walk], rate: float | None) -> None:
+        self._walks, self._rate, self._given, self._began = iter(walks), rate, 0, time.perf_counter()
+        self._next = next(self._walks, None)
+
+    @property
+    def over(self) -> bool:
+        """Whether there are no more."""
+        return self._next is None
+
+    def pause(self) -> float:
+        """Seconds until the next one is due; `PATIENCE` when there is none."""
+        if self.over:
+            return PATIENCE
+        return 0 if self._rate is None else max(0.0, self._began + self._given / self._rate - time.perf_counter())
+
+    def due(self) -> Walk | None:
+        """Give the next one, if it is due."""
+        if self.pause() > 0:
+            return None
+        walk, self._next = self._next, next(self._walks, None)
+        self._given += 1
+        return walk
+
+
+def run(port: int, walks: Iterable[Walk], *, connections: int, rate: float | None = None) -> Outcome:
+    """Send walks over so many connections until there are no more; raises `Failed` with the first wrong answer.
+
+    `rate`: how many begin in a second; None for as many as there are connections for.
+    """
+    outcome, waiting, lines = Outcome(), _Waiting(walks, rate), 0
     began = time.perf_counter()
     with selectors.DefaultSelector() as ready:
-        lines = 0
-        for _ in range(connections):
-            walk = next(waiting, None)
-            if walk is None:
-                break
-            link = socket.create_connection(("127.0.0.1", port))
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            line = _Line(link, walk, time.perf_counter())
-            link.sendall(next(walk))
-            ready.register(link, selectors.EVENT_READ, line)
-            lines += 1
-        while lines:
-            events = ready.select(PATIENCE)
-            if not events:
+        while lines or not waiting.over:
+            while lines < connections and (walk := waiting.due()) is not None:
+                _open(port, walk, ready)
+                lines += 1
+            events = ready.select(waiting.pause() if lines < connections else PATIENCE)
+            if not events and waiting.over:
                 raise Failed("no answer came")
             for key, _ in events:
                 lines -= _step(key.data, ready, waiting, outcome)
@@ -98,7 +120,15 @@ def run(port: int, walks: Iterable[Walk], *, connections: int) -> Outcome:
     return outcome
 
 
-def _step(line: _Line, ready: selectors.BaseSelector, waiting: Iterator[Walk], outcome: Outcome) -> int:
+def _open(port: int, walk: Walk, ready: selectors.BaseSelector) -> None:
+    link = socket.create_connection(("127.0.0.1", port))
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    line = _Line(link, walk, time.perf_counter())
+    link.sendall(next(walk))
+    ready.register(link, selectors.EVENT_READ, line)
+
+
+def _step(line: _Line, ready: selectors.BaseSelector, waiting: _Waiting, outcome: Outcome) -> int:
     """Take what came on a line; go on with its walk or the next one. Says whether the line was closed (1)."""
     chunk = line.link.recv(1 << 18)
     if not chunk:
@@ -111,9 +141,8 @@ def _step(line: _Line, ready: selectors.BaseSelector, waiting: Iterator[Walk], o
     try:
         line.link.sendall(line.walk.send(reply))
     except StopIteration:
-        now = time.perf_counter()
-        outcome.times.append(now - line.began)
-        walk = next(waiting, None)
+        outcome.times.append(time.perf_counter() - line.began)
+        walk = waiting.due()
         if walk is None:
             ready.unregister(line.link)
             line.link.close()

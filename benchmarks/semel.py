@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import uuid6
@@ -19,6 +21,7 @@ from benchmarks import declared, machine
 from benchmarks.agency import Agency
 from benchmarks.machine import Server
 from benchmarks.side import RESOURCE, Side, Size, Visit, skewed
+from broker import signing_keys
 from broker.clients import secret
 from broker.database import Database
 from broker.people import people
@@ -31,12 +34,15 @@ from examples.registers import population
 from examples.registers.people import Person
 from keys import opaque
 from keys.keyring import RootKeyring
+from keys.sources.sealed import Schedule
 from keys.vault import Vault
 
 ACR = "http://eidas.europa.eu/LoA/substantial"
 SECOND = 1_000_000  # microseconds
 YEAR = 365 * 86_400 * SECOND
 BATCH = 1000
+#: A key is published for longer than workers take to look and clients keep their copy, before it signs and after.
+SCHEDULE = Schedule(20, 12, {"token": 12, "credential": 12, "encryption": 12})
 PATHS = {
     "par": "/par",
     "authorize": "/authorize",
@@ -70,7 +76,18 @@ def running(folder: Path, size: Size, *, workers: int) -> Iterator[Side]:
         log = folder / "semel.log"
         with machine.program(serving, port=port, log=log, environment=environment) as process:
             roots, files = (process.pid, server.pid), ("files", files_secret)
-            yield Side("semel", port, PATHS, roots, tuple(visits), files, signing, RESOURCE)
+            turn = partial(_turn, settings)
+            yield Side("semel", port, PATHS, roots, tuple(visits), files, signing, RESOURCE, turn)
+
+
+def _turn(settings: Settings) -> None:
+    """Make and move the signing keys that are due, as any of its processes does by slower clocks."""
+    database = Database.open(settings.database)
+    try:
+        ring = RootKeyring.parse(settings.root_keyring_text()).ring("signing")
+        asyncio.run(signing_keys.turn(database, ring, SCHEDULE, time.time_ns() // 1000))
+    finally:
+        database.close()
 
 
 def _environment(folder: Path, server: Server, issuer: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from benchmarks.agency import Agency
@@ -33,7 +33,10 @@ class Visit:
 
 @dataclass(frozen=True)
 class Side:
-    """A running provider. `roots` are its processes; `files` and `signing` call introspection, by secret and by key."""
+    """A running provider. `roots` are its processes; `files` and `signing` call introspection, by secret and by key.
+
+    `turn` moves the signing keys on, by the seconds of `benchmarks.semel.SCHEDULE`.
+    """
 
     name: str
     port: int
@@ -43,6 +46,7 @@ class Side:
     files: tuple[str, str]
     signing: Agency
     resource: str
+    turn: Callable[[], object] = lambda: None
 
     @property
     def host(self) -> str:
