@@ -23,6 +23,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import NullPool, QueuePool
 
+from broker import prepared
+
 Dialect = Literal["sqlite", "postgresql"]
 Tx = Connection
 
@@ -95,6 +97,8 @@ class Database:
         reader = create_engine(
             url, creator=lambda: connect(read_only=True), poolclass=QueuePool, pool_size=2, max_overflow=2
         )
+        prepared.install(writer)
+        prepared.install(reader)
         event.listen(writer, "begin", lambda tx: tx.exec_driver_sql("BEGIN IMMEDIATE"))
         event.listen(reader, "begin", lambda tx: tx.exec_driver_sql("BEGIN"))
         return cls(reader=reader, writer=writer, committer=writer, dialect="sqlite")
@@ -103,12 +107,14 @@ class Database:
     def _open_postgresql(cls, url: URL) -> Database:
         def engine(options: str) -> Engine:
             made = create_engine(url, pool_size=1, max_overflow=0, pool_timeout=5, connect_args={"options": options})
+            prepared.install(made)
             event.listen(made, "connect", _refuse_unsafe_postgresql)
             event.listen(made, "checkout", _refuse_hung_up)
             return made
 
         requests = engine(POSTGRESQL_SESSION)
         reader = requests.execution_options(isolation_level="AUTOCOMMIT")  # the same connection
+        prepared.install(reader)
         return cls(reader=reader, writer=requests, committer=engine(COMMITTER_SESSION), dialect="postgresql")
 
     @contextmanager

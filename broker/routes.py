@@ -168,7 +168,7 @@ ROUTES: list[Route] = [
     Route("GET",  "/i/{tx}/phone",                             phone.gather,            phone.act,               "none",  "BCP 247", "page"),
     Route("POST", "/i/{tx}/phone",                             phone.gather_press,      phone.act_press,         "write", "BCP 247", "page"),
     Route("GET",  "/i/{tx}/continue",                          authorize.gather_continue, authorize.act_continue, "write", "RFC 6749 §4.1.1", "page"),
-    Route("GET",  "/i/{tx}/consent",                           consent.gather,          consent.act,          "entry", "ISO/IEC 29184", "page"),
+    Route("GET",  "/i/{tx}/consent",                           consent.gather,          consent.act,          "either", "ISO/IEC 29184", "page"),
     Route("POST", "/i/{tx}/consent",                           decide.gather,           decide.act,           "entry", "ISO/IEC TS 27560", "page"),
     Route("GET",  "/i/{tx}/done",                              receipt.gather,          receipt.act,          "none",  "ISO/IEC TS 27560", "page"),
     Route("POST", "/i/{tx}/done",                              receipt.gather_continue, receipt.act_continue, "write", "RFC 6749 §4.1.2", "page"),

@@ -22,6 +22,7 @@ LOG_ID = 0
 LOCK_CLASS = 0x5E3E1
 REPEAT_SECONDS = 86_400
 
+_INSERT = {one: insert(one) for one in (ledger_leaf, ledger_tile, ledger_tag, ledger_event, ledger_batch)}
 _COUNT = text(
     "INSERT INTO stream (stream_id, generation, log_id, next_n) VALUES (:stream_id, :generation, :log_id, :next_n) "
     "ON CONFLICT (stream_id, generation, log_id) DO UPDATE SET next_n = excluded.next_n"
@@ -263,7 +264,7 @@ class Batch:
         self._run(_COUNT, counts)
 
     def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
-        self._run(insert(table), rows)
+        self._run(_INSERT[table], rows)
 
     def _run(self, statement: Executable, rows: list[dict[str, Any]]) -> None:
         """Run a statement for each row, all of them of this log; one by itself is no batch to a driver."""

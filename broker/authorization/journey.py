@@ -48,7 +48,7 @@ _MINT = (
     update(table)
     .where(
         _ours,
-        table.c.state.in_(("shared", "returned")),
+        (table.c.state == "shared") | (table.c.state == "returned"),
         table.c.spent.is_(None),
         (table.c.code_expires.is_(None) & (table.c.expires > _now)) | (table.c.code_expires > _now),
     )
@@ -59,6 +59,9 @@ _MINT = (
     )
     .returning(table.c.journey_id)
 )
+_ADVANCE = update(table).where(_ours, table.c.state == bindparam("before")).returning(table.c.journey_id)
+_PREVIEWED = _ADVANCE.values(state="previewed", previewed_entry=bindparam("entry"), expires=_until)
+_DECIDED = _ADVANCE.values(state=bindparam("after"), permission_id=bindparam("permission"), expires=_until)
 _SPEND = (
     update(table)
     .where(_ours, table.c.spent.is_(None), table.c.code_expires > _now)
@@ -174,23 +177,15 @@ def get(tx: Tx, journey_id: str) -> Journey | None:
 
 def previewed(tx: Tx, journey_id: str, entry_id: str, expires: int, *, again: bool = False) -> bool:
     """Note that the values were shown, for the first time or (`again`) with more of them; false when another was quicker."""
-    before = "previewed" if again else "open"
-    return _advance(tx, journey_id, before, state="previewed", previewed_entry=entry_id, expires=expires)
+    of = {"journey": journey_id, "before": "previewed" if again else "open"}
+    return tx.execute(_PREVIEWED, {**of, "entry": entry_id, "until": expires}).first() is not None
 
 
 def decided(tx: Tx, journey_id: str, *, before: str, state: str, permission_id: str | None, expires: int) -> bool:
     """Record the decision once, in one statement; false when the journey was already decided."""
-    return _advance(tx, journey_id, before, state=state, permission_id=permission_id, expires=expires)
-
-
-def _advance(tx: Tx, journey_id: str, before: str, **values: Any) -> bool:
-    done = tx.execute(
-        update(table)
-        .where(table.c.journey_id == journey_id, table.c.state == before)
-        .values(**values)
-        .returning(table.c.journey_id)
-    )
-    return done.first() is not None
+    of = {"journey": journey_id, "before": before}
+    said = {"after": state, "permission": permission_id, "until": expires}
+    return tx.execute(_DECIDED, {**of, **said}).first() is not None
 
 
 def extend(tx: Tx, journey_id: str, expires: int) -> None:

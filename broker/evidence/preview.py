@@ -42,7 +42,9 @@ _of_row = sealed_row.c.row_id == bindparam("of")
 _EXTEND = update(sealed_row).where(_of_row).values(expires=bindparam("until"))
 _RELEASED = update(sealed_row).where(_of_row).values(released=1)
 _DROP_BOXES, _DROP = delete(sealed_for).where(sealed_for.c.row_id == bindparam("of")), delete(sealed_row).where(_of_row)
-_DROP_HOLDERS = delete(sealed_for).where(sealed_for.c.public.in_(bindparam("publics", expanding=True)))
+_DROP_HOLDERS = delete(sealed_for).where(
+    (sealed_for.c.public == bindparam("one")) | (sealed_for.c.public == bindparam("other"))
+)
 
 
 @dataclass(frozen=True)
@@ -166,9 +168,9 @@ def mark_released(tx: Tx, row_id: str) -> None:
     tx.execute(_RELEASED, {"of": row_id})
 
 
-def drop_holders(tx: Tx, *publics: bytes) -> None:
-    """Take the boxes of these holders away: a spent handle opens nothing more."""
-    tx.execute(_DROP_HOLDERS, {"publics": publics})
+def drop_holders(tx: Tx, one: bytes, other: bytes | None = None) -> None:
+    """Take the boxes of one or two holders away: a spent handle opens nothing more."""
+    tx.execute(_DROP_HOLDERS, {"one": one, "other": one if other is None else other})
 
 
 def drop_all(tx: Tx, row_ids: Select[tuple[str]], families: Select[tuple[str]]) -> None:

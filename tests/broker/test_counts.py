@@ -24,7 +24,7 @@ STORY = [
     ("code page",               "GET /i/{tx}/code",                                      3,       0, False),
     ("code",                    "POST /i/{tx}/code",                                     9,       2, False),  # counted, then compared
     ("onward",                  "GET /i/{tx}/continue",                                  4,       1, False),
-    ("consent, first view",     "GET /i/{tx}/consent",                                  18,       1, True),
+    ("consent, first view",     "GET /i/{tx}/consent",                                  17,       1, True),
     ("consent, second view",    "GET /i/{tx}/consent",                                  12,       1, True),
     ("share",                   "POST /i/{tx}/consent",                                 27,       1, True),
     ("receipt",                 "GET /i/{tx}/done",                                      7,       0, False),
@@ -35,7 +35,7 @@ STORY = [
     ("userinfo",                "GET /userinfo",                                         3,       1, False),
     ("repeat: push",            "POST /par",                                             2,       1, False),
     ("repeat: authorize",       "GET /authorize",                                        4,       1, False),
-    ("repeat: no question",     "GET /i/{tx}/consent",                                  14,       1, True),
+    ("repeat: no question",     "GET /i/{tx}/consent",                                   9,       1, False),
     ("account",                 "GET /account",                                         10,       0, False),
     ("sharing",                 "GET /account/sharing",                                  6,       0, False),
     ("activity",                "GET /account/activity",                                 5,       0, False),

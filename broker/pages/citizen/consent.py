@@ -55,6 +55,12 @@ class Facts:
     ticked: frozenset[str] = frozenset()  # what the person had ticked and chosen when the page comes again
     days: str = ""
 
+    @property
+    def enters(self) -> bool:
+        """Whether there is something to ask: then values are shown, and that is entered."""
+        asks = isinstance(self.verdict, decision.Ask) and "none" not in self.visit.journey.request.prompt
+        return asks and self.eligible
+
 
 async def gather(request: Request) -> Facts | Answer:
     """Find out whether to ask at all; then fetch what will be shown, or open what was fetched before."""
@@ -73,7 +79,7 @@ async def look(visit: Visit, *, retry: bool = False) -> Facts:
     with wired.database.read() as tx:
         stream = people.ledger_stream(tx, wired.vault, visit.session.person_id)
         live = visits.standing(tx, visit, stream, visit.now)
-        held = preview.open_(tx, wired.vault, visit.handle, visit.now)
+        held = preview.open_(tx, wired.vault, visit.handle, visit.now) if visit.journey.state == "previewed" else None
         receipt = _receipt(tx, visit, stream)
     chosen = notice.build(visit.use, asked, wired.catalogue, visit.language)
     texts = notice.digests(visit.use, asked, wired.catalogue)
@@ -118,12 +124,21 @@ def _receipt(tx: Tx, visit: Visit, stream: Stream) -> release.ReleaseReceipt | N
     return None if shown is None else release.ReleaseReceipt.of_preview(shown)
 
 
-def act(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
-    """Show the decision, its first showing entered in the ledger; or send the browser back where nothing is asked."""
+def act(tx: Tx, facts: Facts, now: int) -> Answer | tuple[Answer | Later, list[Entry]]:
+    """Put the question; or send the browser back where nothing is asked."""
+    if facts.enters:
+        return ask(tx, facts, now)
+    if isinstance(facts.verdict, decision.Granted):
+        return again(tx, facts.visit, facts.verdict, now)
+    return visits.overtaken(tx, facts.visit) or end(tx, facts, now)
+
+
+def ask(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
+    """Show the decision, its first showing entered in the ledger."""
     visit, wired = facts.visit, facts.visit.wired
-    instead = visits.overtaken(tx, visit) or end(tx, facts, now)
-    if instead is not None:
-        return instead, []
+    overtaken = visits.overtaken(tx, visit)
+    if overtaken is not None:
+        return overtaken, []
     expires = now + wired.durations.journey * SECOND
     if facts.held is not None and facts.previewed is not None:
         journey.extend(tx, visit.journey.journey_id, expires)
@@ -149,21 +164,17 @@ def act(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
     return later, [entry]
 
 
-def end(tx: Tx, facts: Facts, now: int) -> Answer | None:
-    """End a visit in which nothing can or need be asked; None when the person is to decide."""
-    if isinstance(facts.verdict, decision.Granted):
-        return again(tx, facts, facts.verdict, now)
+def end(tx: Tx, facts: Facts, now: int) -> Answer:
+    """End a visit in which nothing can be asked."""
     if isinstance(facts.verdict, decision.Refused):
         error = "invalid_grant_id" if facts.verdict.reason == "other_permission" else "invalid_request"
         return endings.back(tx, facts.visit, error, now)
-    if "none" in facts.visit.journey.request.prompt:
-        return endings.back(tx, facts.visit, "consent_required", now)
-    return None if facts.eligible else endings.back(tx, facts.visit, "access_denied", now)
+    silently = "none" in facts.visit.journey.request.prompt
+    return endings.back(tx, facts.visit, "consent_required" if silently else "access_denied", now)
 
 
-def again(tx: Tx, facts: Facts, granted: decision.Granted, now: int) -> Answer:
+def again(tx: Tx, visit: Visit, granted: decision.Granted, now: int) -> Answer:
     """A visit inside what was decided before: no question, a code at once; the values are fetched when they are asked for."""
-    visit = facts.visit
     waits = visit.wired.durations
     expires = now + (waits.code + waits.token) * SECOND
     first = journey.decided(
@@ -178,7 +189,8 @@ def again(tx: Tx, facts: Facts, granted: decision.Granted, now: int) -> Answer:
         return Redirect(visit.path("consent"))
     if visit.journey.request.grant_id is not None:
         journey.renew(tx, granted.permission_id, visit.journey.journey_id, now)
-    preview.drop(tx, visit.journey.journey_id)
+    if visit.journey.state == "previewed":
+        preview.drop(tx, visit.journey.journey_id)
     _hold(tx, visit, {}, public=visit.journey.code_public, now=now, expires=expires)
     return endings.to_agency(tx, visit, now)
 

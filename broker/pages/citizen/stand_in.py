@@ -115,7 +115,10 @@ def act(tx: Tx, facts: Denied | Allowed, now: int) -> tuple[Json | Later | Refus
     if not prompt.is_enough(visit.journey.request, visit.session.acr, visit.use.minimum_acr):
         endings.back(tx, visit, "unmet_authentication_requirements", now)
         return _told(tx, visit.journey.journey_id), []
-    _, previewed = screen.act(tx, facts.screen, now)
+    if not facts.screen.enters:
+        screen.act(tx, facts.screen, now)
+        return _told(tx, visit.journey.journey_id), []
+    _, previewed = screen.ask(tx, facts.screen, now)
     shown = journey.get(tx, visit.journey.journey_id)
     held = preview.open_(tx, visit.wired.vault, visit.handle, now)
     if not previewed or shown is None or held is None:
