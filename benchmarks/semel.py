@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import psycopg
 import uuid6
-from sqlalchemy import text
 
 from benchmarks import declared, machine
 from benchmarks.agency import Agency
-from benchmarks.machine import Server
+from benchmarks.machine import Missing, Server
 from benchmarks.side import RESOURCE, Side, Size, Visit, skewed
 from broker import signing_keys
 from broker.clients import secret
@@ -39,6 +39,7 @@ from keys.vault import Vault
 
 ACR = "http://eidas.europa.eu/LoA/substantial"
 SECOND = 1_000_000  # microseconds
+PUBLISH_SECONDS = 120
 YEAR = 365 * 86_400 * SECOND
 BATCH = 1000
 #: A key is published for longer than workers take to look and clients keep their copy, before it signs and after.
@@ -70,14 +71,29 @@ def running(folder: Path, size: Size, *, workers: int) -> Iterator[Side]:
         subprocess.run([*semel, "init"], env=environment, check=True, stdout=subprocess.DEVNULL)
         settings = _settings(folder, server, issuer)
         visits = load(settings, agencies, size)
-        with Database.open(settings.database).write() as tx:
-            tx.execute(text("ANALYZE"))
+        _settle(server)
         serving = [*semel, "serve", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
         log = folder / "semel.log"
         with machine.program(serving, port=port, log=log, environment=environment) as process:
+            _published(settings.ledger_dir / "checkpoint", size.citizens)
             roots, files = (process.pid, server.pid), ("files", files_secret)
             turn = partial(_turn, settings)
             yield Side("semel", port, PATHS, roots, tuple(visits), files, signing, RESOURCE, turn)
+
+
+def _settle(server: Server) -> None:
+    """Do now what the database would do in the minutes after so much was written; the peer's seed does the same."""
+    with psycopg.connect(server.url(), autocommit=True) as link:
+        link.execute("VACUUM ANALYZE")
+
+
+def _published(checkpoint: Path, size: int) -> None:
+    """Return when everything that was loaded is published."""
+    until = time.monotonic() + PUBLISH_SECONDS
+    while not checkpoint.exists() or int(checkpoint.read_text().split("\n")[1]) < size:
+        if time.monotonic() > until:
+            raise Missing("what was loaded is not published")
+        time.sleep(0.2)
 
 
 def _turn(settings: Settings) -> None:

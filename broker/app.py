@@ -25,6 +25,7 @@ from broker.clients.mutual_tls import MutualTls
 from broker.clients.registry import Registry
 from broker.committer import Committer
 from broker.database import Database, Tx
+from broker.door import Door, Endpoint
 from broker.egress import Egress
 from broker.errors import Speaks
 from broker.evidence import registers
@@ -134,10 +135,13 @@ def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI
             await wired.egress.aclose()
             wired.database.close()
 
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False)
+    app = Door(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False)
     app.state.parts, app.state.renderer = wired, render.Renderer()
     for row in ROUTES:
-        route = StarletteRoute(row.path, _endpoint(row), methods=[row.method])
+        endpoint = _endpoint(row)
+        if "{" not in row.path:
+            app.plain[row.method, row.path] = endpoint
+        route = StarletteRoute(row.path, endpoint, methods=[row.method])
         if row.runs not in {"none", "read"} and route.methods is not None:
             route.methods.discard("HEAD")  # it comes with GET by itself, and what writes must not be set off by a look
         app.router.routes.append(route)
@@ -157,7 +161,7 @@ def _courier(wired: needs.Parts) -> Courier:
     )
 
 
-def _endpoint(row: Route) -> Callable[[Request], Any]:
+def _endpoint(row: Route) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter_ns()
         telemetry.correlation.set(telemetry.new_correlation_id())

@@ -31,7 +31,7 @@ async function seed() {
     await session.save(43_200);
     sessions.push(session.jti);
   }
-  await query(undefined, 'ANALYZE');
+  await query(undefined, 'VACUUM ANALYZE');
   writeFileSync(told.sessions, JSON.stringify(sessions));
   process.exit(0);
 }
