@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from sqlalchemy import text
+
 from broker.database import Database, Tx, now_from
 from broker.errors import Wire
 from consent import ledger, permission
@@ -30,6 +32,7 @@ Apply = Callable[[Tx, Appended], object]
 
 BATCH = 1000  # changes in one transaction
 ENTRIES = 1000  # entries of one change
+_SAVEPOINT, _ROLLBACK, _RELEASE = (text(f"{what} SAVEPOINT change".strip()) for what in ("", "ROLLBACK TO", "RELEASE"))
 PATIENCE = 1_000_000  # microseconds the clock may stand behind the newest batch
 
 
@@ -163,14 +166,14 @@ class Committer:
     def _judge(self, tx: Tx, batch: ledger.Batch, change: Change[Any], now: int) -> Outcome:
         """Run one change in its savepoint and apply its entries, before the next one is looked at."""
         mark = len(batch)
-        tx.exec_driver_sql("SAVEPOINT change")  # in text: SQLAlchemy compiles a named savepoint anew each time
+        tx.execute(_SAVEPOINT)  # in text: SQLAlchemy compiles a named savepoint anew each time
         try:
             made: Outcome = self._make(tx, batch, change, now)
         except Exception as problem:  # noqa: BLE001 - whatever a change raises is its caller's answer
             batch.rewind(mark)
-            tx.exec_driver_sql("ROLLBACK TO SAVEPOINT change")  # raises when the whole transaction is gone
+            tx.execute(_ROLLBACK)  # raises when the whole transaction is gone
             made = problem
-        tx.exec_driver_sql("RELEASE SAVEPOINT change")
+        tx.execute(_RELEASE)
         return made
 
     def _make(self, tx: Tx, batch: ledger.Batch, change: Change[Any], now: int) -> Committed[Any]:

@@ -32,6 +32,7 @@ CHECKPOINT_EVERY = 200
 POSTGRESQL_SESSION = (
     "-c lock_timeout=1000 -c statement_timeout=2000 -c idle_in_transaction_session_timeout=5000 -c jit=off"
 )
+_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 COMMITTER_SESSION = "-c jit=off -c plan_cache_mode=force_custom_plan"
 
 
@@ -217,4 +218,4 @@ def _refuse_hung_up(link: Any, _record: Any, _proxy: Any) -> None:
 
 def now_from(tx: Tx) -> int:
     """Microseconds since 1970 by the database server's clock (PostgreSQL)."""
-    return int(tx.execute(text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")).scalar_one())
+    return int(tx.execute(_NOW).scalar_one())
