@@ -94,7 +94,7 @@ class Outbox:
         chosen = self.kinds[kind]
         if isinstance(content, Unsigned) is not (chosen.signed is not None):
             raise ValueError(f"{kind} carries {'claims to sign' if chosen.signed else 'text'}")
-        letter_id = secrets.token_urlsafe(16)
+        letter_id = secrets.token_hex(16)  # an operator types it: no id may begin like an option
         body = {"authorization": authorization} | (
             {"alg": content.alg, "claims": dict(content.claims)} if isinstance(content, Unsigned) else {"text": content}
         )

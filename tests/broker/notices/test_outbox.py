@@ -1,6 +1,7 @@
 """The rows of the outbox: written with what caused them, claimed by one, kept until received or given up."""
 
 import json
+import re
 import threading
 from dataclasses import replace
 from typing import Any
@@ -56,6 +57,10 @@ def test_a_letter_is_due_at_once_and_gone_when_it_is_received(database: Database
     with database.write() as tx:
         outbox.received(tx, letter)
     assert kept(database) == []
+
+
+def test_an_id_is_never_taken_for_an_option_of_the_command_line(database: Database, now: int) -> None:
+    assert all(re.fullmatch(r"[0-9a-f]{32}", one) for one in write(database, now, *"0123456789"))
 
 
 def test_an_act_that_is_taken_back_leaves_no_letter(database: Database, now: int) -> None:
