@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
-from urllib.request import urlopen
 
 import jwt
 
@@ -238,8 +237,9 @@ class Published:
     def get(self, kid: str) -> jwt.PyJWK:
         """The key of this id; `KeyError` when the copy has none such."""
         if time.monotonic() - self._taken > COPY:
-            with urlopen(f"http://{self._side.host}/jwks") as answer:
-                self._keys = jwt.PyJWKSet.from_dict(json.load(answer))
+            got: list[Any] = []
+            load.run(self._side.port, [_told(get(self._side.host, "/jwks", {}), got)], connections=1)
+            self._keys = jwt.PyJWKSet.from_dict(got[0])
             self._taken = time.monotonic()
         self.used.add(kid)
         return self._keys[kid]

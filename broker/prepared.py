@@ -55,15 +55,16 @@ class Plain:
         values |= self.fixed
         if self.order is not None:
             values = tuple([values[name] for name in self.order])
-        cursor = tx.connection.cursor()
+        cursor = None
         try:
+            cursor = tx.connection.cursor()
             cursor.execute(self.text, values)
             columns = self.columns if self.columns is not None else _described(cursor)
             rows = cursor.fetchall() if columns is not _NONE else []
             changed = cursor.rowcount
+            cursor.close()
         except BaseException as problem:  # noqa: BLE001 - raised again in SQLAlchemy's own form
             tx._handle_dbapi_exception(problem, self.text, values, cursor, None)  # noqa: SLF001 - as its own executions do
-        cursor.close()
         if self.processors is not None:
             rows = [
                 tuple([v if p is None else p(v) for p, v in zip(self.processors, row, strict=True)]) for row in rows
@@ -78,6 +79,7 @@ def _described(cursor: Any) -> SimpleResultMetaData:
 
 
 _NONE = SimpleResultMetaData(())
+_ONCE = Plain("", (), {}, None, None, None)  # a form that was used once so far
 _known: WeakKeyDictionary[Executable, dict[Form, Plain | None]] = WeakKeyDictionary()
 
 
@@ -108,16 +110,15 @@ def _plain(dialect: Dialect, statement: Executable, parameters: Any) -> Plain | 
     if parameters is not None and not isinstance(parameters, dict):
         return None
     form = (dialect.name, *(parameters or ()))
-    known = _known.get(statement)
-    if known is None:
-        known = _known[statement] = {}
-    if form in known:
-        return known[form]
-    if ("", *form) in known:
-        known[form] = _prepared(dialect, statement, form[1:])
-        return known[form]
-    known["", *form] = None
-    return None
+    forms = _known.get(statement)
+    if forms is None:
+        forms = _known[statement] = {}
+    if form not in forms:
+        forms[form] = _ONCE
+        return None
+    if forms[form] is _ONCE:
+        forms[form] = _prepared(dialect, statement, form[1:])
+    return forms[form]
 
 
 def _prepared(dialect: Dialect, statement: Executable, names: Sequence[str]) -> Plain | None:

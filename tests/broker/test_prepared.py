@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
 from broker import prepared
 from broker.database import Database, Tx
@@ -158,6 +158,22 @@ def test_errors_are_sqlalchemys(things: Database, statement: Executable, paramet
             tx.execute(statement, parameters)
     with things.read() as tx:
         assert tx.execute(select(func.count()).select_from(thing)).scalar_one() == 1
+
+
+def test_a_connection_that_is_gone_is_replaced(things: Database) -> None:
+    statement = select(row.name)
+
+    def gone() -> None:
+        with things.read() as tx:
+            tx.execute(statement)
+            tx.connection.driver_connection.close()  # type: ignore[union-attr]  # there is one
+            tx.execute(statement)
+
+    for _ in range(3):
+        with pytest.raises(DBAPIError):
+            gone()
+        with things.read() as tx:
+            assert tx.execute(statement).scalar_one() == "a"
 
 
 def test_who_listens_hears_each_use(things: Database) -> None:

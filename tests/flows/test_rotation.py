@@ -5,7 +5,6 @@ clients keep a copy of the published set. On SQLite its one process turns its ow
 """
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
@@ -22,7 +21,6 @@ from keys.sources import sealed
 from keys.sources.sealed import Schedule
 from tests.actors import Agency, Citizen
 from tests.conftest import POSTGRESQL
-from tests.flows import service
 from tests.flows.service import Service
 from tests.world import World
 
@@ -32,22 +30,7 @@ ANNOUNCED = int(LOOK_EVERY) + 2  # seconds a key is published before it signs, a
 SECOND = 1_000_000
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    if not POSTGRESQL:
-        pytest.skip("on SQLite only the server writes")
-    with service.running(tmp_path_factory.mktemp("rotation")) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def world(demo: Service) -> Iterator[World]:
-    """This module's own world; when the keys have turned, everything is read again."""
-    try:
-        yield demo.world
-        demo.world.check()
-    finally:
-        demo.world.forget()
+pytestmark = pytest.mark.skipif(not POSTGRESQL, reason="on SQLite only the server writes")
 
 
 @dataclass
@@ -80,13 +63,13 @@ def walk(citizen: Citizen, agency: Agency, ended: Event) -> tuple[int, set[str]]
     return visits, copy.kids
 
 
-def turned(demo: Service) -> None:
+def turned(service: Service) -> None:
     """Turn the key of tokens: announce another one, let it sign, take the old one away once nothing it signed is valid."""
-    data = demo.plan.data
-    settings = Settings(mode="demo", issuer=demo.plan.issuer, data_dir=data, config_dir=data / "config")
+    data = service.plan.data
+    settings = Settings(mode="demo", issuer=service.plan.issuer, data_dir=data, config_dir=data / "config")
     ring = RootKeyring.parse(settings.root_keyring_text()).ring("signing")
     schedule = Schedule(3600, ANNOUNCED, {"token": ANNOUNCED, "credential": 3600})
-    database = Database.open(demo.database_url)
+    database = Database.open(service.database_url)
     try:
         with database.write() as tx:
             pair = algorithms.generate("ES256")
@@ -99,7 +82,7 @@ def turned(demo: Service) -> None:
         database.close()
 
 
-def test_nobody_notices(demo: Service, world: World) -> None:
+def test_nobody_notices(service: Service, world: World) -> None:
     pairs = [(world.neighbour(), world.agency()) for _ in range(WALKERS)]
     for citizen, agency in pairs:
         agency.token(citizen.shares(citizen.comes_from(agency.asks())))
@@ -108,7 +91,7 @@ def test_nobody_notices(demo: Service, world: World) -> None:
         running = [walkers.submit(walk, citizen, agency, ended) for citizen, agency in pairs]
         try:
             for _ in range(TURNS):
-                turned(demo)
+                turned(service)
                 assert not [one.exception() for one in running if one.done()]
         finally:
             ended.set()
