@@ -265,10 +265,11 @@ def respond(request: Request, answer: Answer) -> Response:
         context = {"form_token": seen.form_token, "signed_in": _signed_in(seen), **answer.context}
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         text = request.app.state.renderer.render(answer.template, context, language=language, here=here)
+        ends = answer.form_action or needs.client_source(request)
         response = Response(
             text,
             answer.status,
-            {**render.headers(answer.form_action, own_forms=answer.own_forms, frames=answer.frames), **answer.headers},
+            {**render.headers(ends, own_forms=answer.own_forms, frames=answer.frames), **answer.headers},
             "text/html",
         )
         cookies = (*seen.cookies, *cookies)

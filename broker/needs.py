@@ -13,7 +13,8 @@ from broker import parameters
 from broker.answers import Cookie, Redirect
 from broker.authorization import grant_management, plain
 from broker.authorization.pushed import PushedRequest
-from broker.authorization.request import Unchecked
+from broker.authorization.request import AuthorizationRequest, Unchecked
+from broker.clients import web_address
 from broker.clients.registry import Client, Registry
 from broker.committer import Committer
 from broker.database import Database, Tx
@@ -103,6 +104,22 @@ class Visitor:
     def browser_hash(self) -> bytes:
         """What is stored of the browser's cookie."""
         return opaque.digest(self.browser)
+
+
+def ends_at(request: Request, asked: AuthorizationRequest) -> None:
+    """Note to whose client this interaction goes back: every page of it lets its forms end there (CSP level 3 §6.3.1).
+
+    A browser follows the redirects of a form's answer under the policy of the page that had the form. Called once the
+    interaction is known to be this browser's; nothing is noted where a client waits elsewhere and nobody is sent back.
+    """
+    if not asked.waits:
+        request.state.client_source = web_address.policy_source(asked.redirect_uri)
+
+
+def client_source(request: Request) -> str | None:
+    """Give what `ends_at` noted; None for a page outside any interaction."""
+    known = getattr(request.state, "client_source", None)
+    return known if isinstance(known, str) else None
 
 
 def parts(request: Request) -> Parts:

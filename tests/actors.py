@@ -49,19 +49,34 @@ def unb64(text: str) -> bytes:
 
 
 class Walker(Browser):
-    """A browser that notes every address it goes to, and stops at the door of an agency that the test plays itself."""
+    """A browser that notes every address it goes to, and stops at the door of an agency that the test plays itself.
+
+    Like Chromium it follows the redirects of a form's answer only as far as the page's `form-action` lets them go.
+    """
 
     def __init__(self, visited: list[str], address: str) -> None:
-        self.visited = visited
+        self.visited, self.policies, self.policy = visited, {}, None
         transport = httpx2.HTTPTransport(local_address=address)  # of this machine, so that nobody is taken for a crowd
         self.http = httpx2.Client(transport=transport, follow_redirects=False, timeout=30, trust_env=False)
         self.http.event_hooks["request"].append(lambda request: visited.append(str(request.url)))
 
+    policies: dict[str, str]  # of each page's address, as it came last
+    policy: tuple[str, str] | None  # while a form is sent: its page's address and policy
+
+    def submit(self, page: Page, form_id: str, button: str, **filled: str | list[str]) -> Page:
+        self.policy = page.url, self.policies.get(page.url, "")
+        try:
+            return super().submit(page, form_id, button, **filled)
+        finally:
+            self.policy = None
+
     def _page(self, answer: httpx2.Response) -> Page:  # type: ignore[override]  # follows redirects one by one
         for _ in range(20):
             if not answer.is_redirect:
+                self.policies[str(answer.url)] = answer.headers.get("content-security-policy", "")
                 return super()._page(answer)
             target = urljoin(str(answer.url), answer.headers["location"])
+            assert self.policy is None or may_end(*self.policy, target), f"a form on {self.policy} ended at {target}"
             if parse_qs(urlsplit(target).query).get("state", [""])[0].startswith(PLAYED):
                 self.visited.append(target)
                 return Page(target, answer.status_code, Element("page", {}))
@@ -71,6 +86,16 @@ class Walker(Browser):
     def post(self, url: str, **filled: Any) -> httpx2.Response:
         """Send a form nobody pressed a button of; the answer as it comes."""
         return self.http.post(url, data=filled)
+
+
+def may_end(page: str, policy: str, target: str) -> bool:
+    """Whether a form on a page under this policy may be sent to an address, or redirected to it (CSP level 3 §6.3.1)."""
+    directives = {name: sources for name, *sources in (one.split() for one in policy.split(";") if one.strip())}
+    if "form-action" not in directives:
+        return True
+    here, there = urlsplit(page), urlsplit(target)
+    own = [f"{here.scheme}://{here.netloc}"] if "'self'" in directives["form-action"] else []
+    return bool({f"{there.scheme}://{there.netloc}", f"{there.scheme}:"} & {*own, *directives["form-action"]})
 
 
 @dataclass

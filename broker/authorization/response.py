@@ -80,7 +80,7 @@ def _answer(
         return Page(
             "form_post.html",
             {"action": request.redirect_uri, "fields": list(members.items())},
-            form_action=web_address.origin(request.redirect_uri),
+            form_action=web_address.policy_source(request.redirect_uri),
             own_forms=False,
         )
     return Redirect(_location(request.redirect_uri, members))

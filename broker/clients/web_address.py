@@ -47,6 +47,16 @@ def origin(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def policy_source(address: str) -> str:
+    """Return how a Content-Security-Policy names where a registered address lives (CSP level 3 §2.3.1 `scheme-source`, `host-source`).
+
+    Its origin; the scheme alone where the grammar has no host to name: an app's own scheme and `[::1]` (RFC 8252 §7.1, §7.3).
+    """
+    parts = urlsplit(address)
+    plain = parts.scheme == "https" or (parts.scheme == "http" and not parts.netloc.startswith("["))
+    return origin(address) if plain else f"{parts.scheme}:"
+
+
 def _spellings(host: str, port: int | None, scheme: str) -> set[str]:
     name = f"[{host}]" if ":" in host else host
     default = {"https": 443, "http": 80}[scheme]

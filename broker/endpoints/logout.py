@@ -66,7 +66,7 @@ def act(facts: Facts, _now: int) -> Answer:
             "agency": None if facts.client is None else facts.client.name(language),
             "back": redirect_uri is not None,
         },
-        form_action=None if redirect_uri is None else web_address.origin(redirect_uri),
+        form_action=None if redirect_uri is None else web_address.policy_source(redirect_uri),
         language=language,
     )
 

@@ -25,6 +25,7 @@ LOCALES = HERE / "locale"
 STATIC = HERE / "static"
 DOMAIN = "semel"
 DATES = {"en": "en_GB"}
+SCHEME = re.compile(r"http:|(?=[^:]*\.)[a-z][a-z0-9+.\-]*:")  # alone: an app's own has a dot (RFC 8252 §7.1)
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 
@@ -37,12 +38,13 @@ def languages() -> tuple[str, ...]:
 def headers(form_action: str | None = None, *, own_forms: bool = True, frames: Collection[str] = ()) -> dict[str, str]:
     """Give the headers of every page; `form_action` is the one foreign origin its form may end at, besides ours (`own_forms`).
 
-    `frames`: the foreign origins it may show frames of.
+    It is a scheme alone where a policy cannot spell the host (`web_address.policy_source`). `frames`: the foreign origins it may show frames of.
 
     The policy allows our own style sheets, script, pictures and fonts and nothing else: no inline code, no frames, no
     base address. Raises `ValueError` for what is not an origin, since it would be written into the policy as it stands.
     """
-    if any(not ORIGIN.fullmatch(origin) for origin in (*frames, *([form_action] if form_action is not None else []))):
+    ends = form_action is None or ORIGIN.fullmatch(form_action) or SCHEME.fullmatch(form_action)
+    if not ends or any(not ORIGIN.fullmatch(origin) for origin in frames):
         raise ValueError("form_action and frames must be origins: scheme, host and port")
     policy = {
         "default-src": "'none'",

@@ -230,7 +230,6 @@ def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:
             "binding_message": visit.journey.request.binding_message,
             "error": facts.error,
         },
-        form_action=visit.agency_origin,
     )
 
 

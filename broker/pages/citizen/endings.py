@@ -7,6 +7,7 @@ from dataclasses import replace
 from broker import logout, needs, outcome
 from broker.answers import Answer, Page, Redirect
 from broker.authorization import ending, journey, pushed, response, waiting
+from broker.clients import web_address
 from broker.database import Tx
 from broker.evidence import preview
 from broker.pages.citizen.visit import Visit
@@ -46,7 +47,9 @@ def to_agency(tx: Tx, visit: Visit, now: int) -> Answer:
 def _session_state(visit: Visit) -> str | None:
     if "session_management" not in visit.wired.legacy:
         return None
-    return browser_state.session_state(visit.journey.client_id, visit.agency_origin or "", visit.session.secret)
+    return browser_state.session_state(
+        visit.journey.client_id, web_address.origin(visit.journey.request.redirect_uri), visit.session.secret
+    )
 
 
 def back(tx: Tx, visit: Visit, error: str, now: int) -> Answer:

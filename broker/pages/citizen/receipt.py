@@ -72,7 +72,6 @@ def act(facts: Receipt, now: int) -> Page:
             "receipt": _receipt(facts),
             "permission_href": f"/account/sharing/{facts.given.permission_id}",
         },
-        form_action=visit.agency_origin,
     )
 
 

@@ -83,6 +83,7 @@ def enter(request: Request) -> Entrance:
     if claimed is None:
         raise Wire("invalid_request_uri", "the request is unknown, used or too old")
     asked = claimed.request
+    needs.ends_at(request, asked)
     named = asked.client_id, asked.data.use_id, asked.data.version
     service = intended_use.describe(sign_in_alone.use_of(wired.uses, wired.registry, *named), visitor.language)
     login = hints.of(claimed.request, wired.roots.ring("cookie")).login

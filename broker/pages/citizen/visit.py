@@ -6,7 +6,6 @@ import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -50,14 +49,6 @@ class Visit:
         """Who asks, as pages name them."""
         return intended_use.describe(self.use, self.language)
 
-    @property
-    def agency_origin(self) -> str | None:
-        """Where this journey's validated redirect URI lives: the one place a form's answer may lead to (CSP), if anywhere."""
-        if self.journey.request.waits:
-            return None
-        back = urlsplit(self.journey.request.redirect_uri)
-        return f"{back.scheme}://{back.netloc}"
-
     def periods(self) -> list[dict[str, Any]]:
         """Give the periods a person may choose from, the shortest chosen (a longer one is never the default)."""
         days = sorted(self.use.durations)
@@ -86,6 +77,7 @@ def load(request: Request) -> Visit:
     handle = _handle(request, found)
     if handle is None:
         raise needs.Stop(Page("already.html", {"outcome": "other_browser"}, status=403))
+    needs.ends_at(request, found.request)
     if found.spent is not None:
         outcome = "shared" if found.request.waits else "returned"
         raise needs.Stop(Page("already.html", {"outcome": outcome, "service": service}, status=410))

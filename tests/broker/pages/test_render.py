@@ -248,11 +248,19 @@ def test_headers_forbid_everything_not_ours():
 
 @pytest.mark.parametrize(
     "given",
-    ["https://a.example; script-src *", "https://a.example/", "javascript:", "*", "https:", "https://a.example *", "a.example", ""],
+    ["https://a.example; script-src *", "https://a.example/", "javascript:", "*", "https:", "data:", "blob:", "com.example.app:/x", "http: *", "https://a.example *", "a.example", ""],
 )  # fmt: skip
 def test_only_an_origin_gets_into_the_policy(given):
     with pytest.raises(ValueError, match="origin"):
         render.headers(given)
+
+
+@pytest.mark.parametrize("given", ["com.example.app:", "http:", "http://127.0.0.1:8123", "https://[2001:db8::1]:8443"])
+def test_where_an_apps_form_may_end(given):
+    assert f"form-action 'self' {given};" in render.headers(given)["Content-Security-Policy"]
+    if not given.endswith(("1", "3")):
+        with pytest.raises(ValueError, match="origin"):
+            render.headers(frames=[given])
 
 
 def test_static_names_are_their_contents():

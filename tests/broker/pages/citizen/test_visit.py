@@ -128,6 +128,66 @@ def test_the_last_moment_counts(whole: Whole) -> None:
     assert maria.open(url).has("consent")
 
 
+def ends(answer: Any) -> str:
+    """The sources of a page's `form-action`."""
+    policy = answer.headers["content-security-policy"]
+    return str(next(part for part in policy.split("; ") if part.startswith("form-action ")))
+
+
+BACK = "form-action 'self' https://norr-childcare.example"
+
+
+@pytest.mark.parametrize("page", ["sign-in", "code", "phone", "consent", "done"])
+def test_every_page_of_an_interaction_lets_its_forms_end_at_its_client(whole: Whole, page: str) -> None:
+    """Before signing in, half signed in, deciding, after Share, after the answer was fetched: whatever form is shown then."""
+    citizen, agency, seen = whole.citizen(), whole.agency(), 0
+    http = citizen.walker.http
+
+    def look(url: str) -> int:
+        answer = http.get(f"/i/{journey_of(url)}/{page}")
+        has_form = "<form" in answer.text
+        if has_form:
+            assert ends(answer) == BACK, answer.text
+        return int(has_form)
+
+    entrance = citizen.open(agency.asks())
+    seen += look(entrance.url)
+    person = citizen.person
+    half = citizen.press(entrance, "sign-in", "sign-in", username=person["username"], password=person["password"])
+    seen += look(entrance.url)
+    consent = citizen.press(half, "one-time-code", "continue", code=citizen.codes.code())
+    seen += look(entrance.url)
+    receipt = citizen.press(consent, "consent", "share")
+    seen += look(entrance.url)
+    agency.token(citizen.press(receipt, "done", "continue"))
+    seen += look(entrance.url)
+    assert seen, "no form at any time"
+
+
+def test_a_page_of_ours_outside_any_interaction_lets_its_forms_end_here_alone(whole: Whole) -> None:
+    http = whole.client()
+    for page in ("/sign-in", "/sign-in/phone", "/device", "/x"):
+        answer = http.get(page)
+        assert "<form" in answer.text
+        assert ends(answer) == "form-action 'self'", page
+
+
+def test_the_second_visit_ends_at_the_agency_from_the_code_page(whole: Whole) -> None:
+    """A live permission and no session: sign-in leads through three redirects to the agency; the walker obeys `form-action`."""
+    agency = whole.agency()
+    first = whole.citizen()
+    agency.token(first.shares(first.comes_from(agency.asks())))
+    whole.clock.later(60)
+    again = whole.citizen()
+    assert agency.token(again.comes_from(agency.asks()))["subject"]
+
+
+def test_another_browser_is_not_told_whose_client_it_is(whole: Whole) -> None:
+    maria, agency = whole.present(), whole.agency()
+    url = maria.comes_from(agency.asks()).url
+    assert "norr-childcare" not in str(whole.present("nora").walker.http.get(url).headers)
+
+
 def test_periods_begin_with_the_shortest_and_it_is_chosen(whole: Whole) -> None:
     maria, agency = whole.present(), whole.agency()
     page = maria.comes_from(agency.asks())
