@@ -23,6 +23,7 @@ from broker.errors import Wire
 from broker.evidence.registers import Registers
 from broker.notices.outbox import Outbox
 from broker.notices.security_events import Signals
+from broker.people import accept_language
 from broker.sign_in import session as sessions
 from broker.signing_keys import SigningKeys
 from consent.catalogue import Catalogue
@@ -288,10 +289,6 @@ async def form(request: Request) -> parameters.Parameters:
 def language(request: Request) -> str:
     """Choose the page's language: `?lang=`, then the cookie, then what the browser accepts, then English."""
     asked = request.query_params.get("lang") or cookie(request, "semel-lang")
-    if asked in LANGUAGES:
-        return asked
-    for part in request.headers.get("accept-language", "")[:200].split(","):
-        tag = part.split(";")[0].strip().lower().split("-")[0]
-        if tag in LANGUAGES:
-            return tag
-    return "en"
+    return (
+        asked if asked in LANGUAGES else accept_language.choose(request.headers.get("accept-language", ""), LANGUAGES)
+    )

@@ -4,7 +4,7 @@ Declared by the operator in `openid-config/catalogue/`, a file for each bundle, 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ Editable = Literal["never", "confirm", "yes"]
 
 _FRESHNESS = re.compile(r"(\d+)([dy])")
 _DAYS = {"d": 1, "y": 365}
+_AS_IT_IS = value.Writing()
 _YEARLY_DAYS = 400  # a year's figures stay the newest until the next year's are out
 
 
@@ -175,13 +176,12 @@ def check_value(attribute: Attribute, given: Any) -> None:
         raise BadValue(f"{attribute.id}: {problem.description}") from None
 
 
-def display(attribute: Attribute, given: Any, language: str, day: Callable[[str], str] = str) -> list[str]:
+def display(attribute: Attribute, given: Any, language: str, writing: value.Writing = _AS_IT_IS) -> list[str]:
     """Say a value of the right shape to a person, a line for each thing.
 
-    `day` writes a date (`1988-03-14`, or partial: `1988-03`, `1988`) in the reader's language; without it dates stay
-    as they are.
+    `writing`: how the reader's language writes dates, amounts, languages and countries; without it they stay as they are.
     """
-    return value.lines(attribute.type, attribute.codes, given, language, day)
+    return value.lines(attribute.type, attribute.codes, given, language, writing)
 
 
 def label(attribute: Attribute, given: Any) -> Mapping[str, str] | None:

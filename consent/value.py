@@ -6,13 +6,28 @@ members of OpenID Connect Core §5.1.1 (and the PID's `house_number`); an IBAN h
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from consent.errors import BadValue
 
-#: Turns `1988-03-14`, `1988-03` or `1988` into what people of one language write.
-DateText = Callable[[str], str]
+
+@dataclass(frozen=True)
+class Writing:
+    """How people of one language write what has a code: without it, codes stay as they are.
+
+    `day` takes `1988-03-14`, `1988-03` or `1988`; `tongue` a language (BCP 47); `country` ISO 3166-1 alpha-2; `money` an
+    amount and its currency (ISO 4217); `zone` a time zone's name (IANA).
+    """
+
+    day: Callable[[str], str] = str
+    tongue: Callable[[str], str] = str
+    country: Callable[[str], str] = str
+    zone: Callable[[str], str] = str
+    money: Callable[[str, str], str] = "{} {}".format
+
+
 #: One code of a vocabulary, with its text in every language.
 Codes = Mapping[str, Mapping[str, str]]
 
@@ -24,6 +39,7 @@ _PARTIAL_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,253}")
 _PHONE = re.compile(r"\+[1-9]\d{6,14}")  # E.164
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _ADDRESS = ("street_address", "house_number", "postal_code", "locality", "region", "country")
 _NO_CODES: Codes = {}
@@ -37,10 +53,10 @@ def check(kind: str, codes: Codes, value: Any) -> None:
         raise BadValue(f"not a {kind}")
 
 
-def lines(kind: str, codes: Codes, value: Any, language: str, day: DateText) -> list[str]:
-    """Say a checked value in `language`, a line for each thing; `day` writes dates."""
+def lines(kind: str, codes: Codes, value: Any, language: str, writing: Writing) -> list[str]:
+    """Say a checked value in `language`, a line for each thing."""
     show = _LINES.get(kind)
-    return show(value, codes, language, day) if show else _plain(value)
+    return show(value, codes, language, writing) if show else _plain(value)
 
 
 def _text(value: Any, _codes: Codes = _NO_CODES) -> bool:
@@ -123,11 +139,13 @@ _CHECKS: dict[str, Callable[[Any, Codes], bool]] = {
     "partial_date": _partial_date,
     "code": _code,
     "codes": _several(_code),
+    "countries": _several(_matches(_COUNTRY)),
     "boolean": lambda value, _: isinstance(value, bool),
     "integer": lambda value, _: isinstance(value, int) and not isinstance(value, bool),
     "email": _matches(_EMAIL),
     "phone": _matches(_PHONE),
     "language": _matches(_LANGUAGE),
+    "time_zone": _text,
     "iban": _iban,
     "address": _address,
     "money": _money,
@@ -152,29 +170,30 @@ def _plain(value: Any) -> list[str]:
     return [str(value)]
 
 
-def _coded(value: Any, codes: Codes, language: str, _day: DateText) -> list[str]:
+def _coded(value: Any, codes: Codes, language: str, _writing: Writing) -> list[str]:
     chosen = value if isinstance(value, list) else [value]
     return [codes[code][language] if code in codes else code for code in chosen] or [_WORDS[language]["none"]]
 
 
-def _address_lines(value: Any, countries: Codes, language: str, day: DateText) -> list[str]:
+def _address_lines(value: Any, countries: Codes, language: str, writing: Writing) -> list[str]:
     *before, street = value.get("street_address", "").split("\n")
     road = " ".join(part for part in (street, value.get("house_number", "")) if part)
     town = " ".join(value[part] for part in ("postal_code", "locality") if part in value)
-    country = _coded(value["country"], countries, language, day) if "country" in value else []
+    code = value.get("country", "")
+    country = [countries[code][language] if code in countries else writing.country(code)]
     return [line for line in [*before, road, town, value.get("region", ""), *country] if line]
 
 
-def _custody_lines(value: Any, codes: Codes, language: str, day: DateText) -> list[str]:
+def _custody_lines(value: Any, codes: Codes, language: str, writing: Writing) -> list[str]:
     words = _WORDS[language]
-    return [_child_line(child, codes, language, day) for child in value] or [words["none"]]
+    return [_child_line(child, codes, language, writing) for child in value] or [words["none"]]
 
 
-def _child_line(child: Any, codes: Codes, language: str, day: DateText) -> str:
+def _child_line(child: Any, codes: Codes, language: str, writing: Writing) -> str:
     words = _WORDS[language]
     name = " ".join(child[part] for part in ("given_name", "family_name") if part in child)
-    born = [words["born"].format(_apart(day(child["birth_date"])))] if "birth_date" in child else []
-    return words["and"].join([_apart(name), *born, *_coded(child["custody"], codes, language, day)])
+    born = [words["born"].format(_apart(writing.day(child["birth_date"])))] if "birth_date" in child else []
+    return words["and"].join([_apart(name), *born, *_coded(child["custody"], codes, language, writing)])
 
 
 def _apart(text: str) -> str:
@@ -182,13 +201,24 @@ def _apart(text: str) -> str:
     return f"{ISOLATE}{text}{POP}"
 
 
-_LINES: dict[str, Callable[[Any, Codes, str, DateText], list[str]]] = {
-    "date": lambda value, _c, _l, day: [day(value)],
-    "partial_date": lambda value, _c, _l, day: [day(value)],
+def _money_lines(value: Any, _codes: Codes, _language: str, writing: Writing) -> list[str]:
+    return [f"{writing.money(str(value['amount']), str(value['currency']))} ({value['year']})"]
+
+
+_LINES: dict[str, Callable[[Any, Codes, str, Writing], list[str]]] = {
+    "date": lambda value, _c, _l, writing: [writing.day(value)],
+    "partial_date": lambda value, _c, _l, writing: [writing.day(value)],
     "code": _coded,
     "codes": _coded,
-    "boolean": lambda value, _c, language, _d: [_WORDS[language]["yes" if value else "no"]],
-    "iban": lambda value, _c, _l, _d: [" ".join(value[at : at + 4] for at in range(0, len(value), 4))],
+    "text": lambda value, codes, language, _w: [codes[value][language] if value in codes else value],
+    "countries": lambda value, codes, language, writing: (
+        [codes[one][language] if one in codes else writing.country(one) for one in value] or [_WORDS[language]["none"]]
+    ),
+    "language": lambda value, _c, _l, writing: [writing.tongue(value)],
+    "time_zone": lambda value, _c, _l, writing: [writing.zone(value)],
+    "boolean": lambda value, _c, language, _w: [_WORDS[language]["yes" if value else "no"]],
+    "iban": lambda value, _c, _l, _w: [" ".join(value[at : at + 4] for at in range(0, len(value), 4))],
     "address": _address_lines,
     "custody": _custody_lines,
+    "money": _money_lines,
 }

@@ -3,7 +3,7 @@
 `VERSION` is raised whenever a sentence changes: it is part of every notice's digest, so people are asked again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 VERSION = 1
 
@@ -105,6 +105,11 @@ def span(days: int, language: str) -> str:
         return forms[count - 1]
     few = 3 <= count % 100 <= 10  # CLDR plural rules: the category `few` of Arabic
     return forms[2 if few else 3].format(count)
+
+
+def listed(names: Iterable[str], language: str) -> str:
+    """Join names as a list."""
+    return SENTENCES[language]["comma"].join(names)
 
 
 def choice(options: list[str], language: str) -> str:

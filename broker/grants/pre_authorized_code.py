@@ -13,7 +13,7 @@ from typing import Any
 from broker.answers import Refusal
 from broker.database import Tx
 from broker.errors import Wire
-from broker.sign_in import subject
+from broker.sign_in import subject, typed_code
 from broker.tokens import access_token, standing
 from broker.tokens import family as families
 from broker.tokens.token_request import TokenRequest
@@ -58,7 +58,7 @@ async def gather(asked: TokenRequest) -> Facts:
     given = asked.parameters
     if "pre-authorized_code" not in given:
         raise Wire("invalid_request", "pre-authorized_code is required")
-    tx_code = given.get("tx_code", "")
+    tx_code = typed_code.plain(given.get("tx_code", ""))
     if not 1 <= len(tx_code) <= MAX_TX_CODE:
         raise Wire("invalid_request", "tx_code is required for this offer")
     with asked.database.read() as tx:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
-from babel import Locale, dates
+from babel import Locale, UnknownLocaleError, dates, numbers
 from babel.support import Translations
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader
 from markupsafe import Markup, escape
+
+from consent.value import Writing
 
 HERE = Path(__file__).parent
 LOCALES = HERE / "locale"
@@ -145,9 +148,38 @@ def tell_day(text: str, locale: Locale) -> Markup:
     return isolate(text) if told is None else Markup('<time datetime="{}">{}</time>').format(text, told)
 
 
-def day_text(text: str, language: str) -> str:
-    """Tell a day or part of one in a language, without markup; anything else as it stands."""
-    return _told(text, Locale.parse(DATES.get(language, language))) or text
+@cache
+def writing(language: str) -> Writing:
+    """Say how a language writes the dates, amounts, languages, countries and time zones of a value; an unknown code stays."""
+    locale = Locale.parse(DATES.get(language, language))
+    return Writing(
+        day=lambda text: _told(text, locale) or text,
+        tongue=lambda code: _tongue(code, locale),
+        country=lambda code: locale.territories.get(code, code),
+        zone=lambda name: _zone_name(name, locale),
+        money=lambda amount, currency: _money(amount, currency, locale),
+    )
+
+
+def _tongue(code: str, locale: Locale) -> str:
+    try:
+        return str(Locale.parse(code, sep="-").get_display_name(locale) or code)
+    except (ValueError, UnknownLocaleError):
+        return str(locale.languages.get(code, code))
+
+
+def _zone_name(name: str, locale: Locale) -> str:
+    try:
+        return str(dates.get_timezone_location(ZoneInfo(name), locale=locale))
+    except (LookupError, ValueError, OSError):
+        return name
+
+
+def _money(amount: str, currency: str, locale: Locale) -> str:
+    try:
+        return numbers.format_currency(Decimal(amount), currency, locale=locale, format_type="name")
+    except (ArithmeticError, ValueError, numbers.UnknownCurrencyError):
+        return f"{amount} {currency}"
 
 
 def _told(text: str, locale: Locale) -> str | None:

@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from broker.database import Tx
 from broker.people.people import Person
+from broker.sign_in import typed_code
 from broker.tables import person as table
 from keys import opaque
 from keys.errors import Mismatch
@@ -44,7 +45,7 @@ def check(tx: Tx, roots: RootKeyring, person: Person, code: str, now: int) -> Ou
 
 def _step(roots: RootKeyring, person: Person, code: str, now: int) -> int | None:
     """Find the step a code belongs to."""
-    digits = "".join(code.split())
+    digits = typed_code.plain(code)
     if person.totp_sealed is None or len(digits) != 6 or not (digits.isascii() and digits.isdigit()):
         return None
     secret = roots.ring("totp").open(person.totp_sealed, person.person_id.encode()).decode()

@@ -6,6 +6,7 @@ allowed. Kept as a keyed code, since so few bits could be found again from a pla
 
 import secrets
 
+from broker.sign_in import typed_code
 from keys.keyring import RootKeyring
 
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
@@ -24,8 +25,8 @@ def told(code: str) -> str:
 
 
 def read(typed: str) -> str | None:
-    """Return the code that somebody typed, in any case, with any dashes and spaces; None for what is no code."""
-    code = "".join(letter for letter in typed[:MAX_TYPED].upper() if letter.isalnum())
+    """Return the code that somebody typed, in any case, with any marks and spaces; None for what is no code."""
+    code = "".join(letter for letter in typed_code.plain(typed[:MAX_TYPED]) if letter.isalnum())
     return code if len(code) == LENGTH and set(code) <= set(ALPHABET) else None
 
 

@@ -7,6 +7,7 @@ Nothing here comes from the product. `relying_party.py` is the integration; this
 
 import asyncio
 import json
+import logging
 import os
 import secrets
 import signal
@@ -28,11 +29,13 @@ from starlette.routing import Route
 
 from examples.agencies import own_keys
 from examples.agencies.fapi import Fapi, Refused
-from examples.agencies.form import HERE, LANGUAGES, Form, clock
+from examples.agencies.form import HERE, Form, clock
+from examples.agencies.languages import LANGUAGES, browser_language
 from examples.agencies.relying_party import RelyingParty
 from examples.agencies.visits import Visits
 
 STYLE = (HERE / "style.css").read_text("utf-8")
+LOG = logging.getLogger("agency")
 PAGES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
@@ -94,10 +97,11 @@ class Call:
         )
 
     def trouble(self, why: Refused) -> Response:
-        """The form, saying that the broker gave nothing, with the broker's own reason."""
+        """The form, saying why the broker gave nothing, in the visitor's words; the broker's own are for the log."""
         kind = {"stopped": "stopped", "access_denied": "refused"}.get(why.error, "failed")
-        title, text = self.words[f"{kind}_title"], self.words[f"{kind}_text"]
-        return self.form_page({"kind": kind, "title": title, "text": text, "reason": why.description})
+        LOG.warning("the broker refused: %s", why)
+        said = {name: self.words[f"{kind}_{name}"] for name in ("title", "text", "reason")}
+        return self.form_page({"kind": kind, **said})
 
 
 async def start(call: Call) -> Response:
@@ -185,7 +189,7 @@ def application(agency: Agency) -> Starlette:
 
     async def page(request: Request) -> Response:
         wanted = request.query_params.get("lang") or request.cookies.get(f"{cookie}-language")
-        language = wanted if wanted in LANGUAGES else "en"
+        language = wanted if wanted in LANGUAGES else browser_language(request.headers.get("accept-language", ""))
         if request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return PlainTextResponse("This form can only be sent from this site.", 403)
         visit_id = request.cookies.get(cookie, "")
@@ -195,7 +199,8 @@ def application(agency: Agency) -> Starlette:
         response = await answer(Call(agency, request, visit, language))
         agency.visits.save(visit_id, visit)
         response.set_cookie(cookie, visit_id, httponly=True, samesite="lax")
-        response.set_cookie(f"{cookie}-language", language, samesite="lax")
+        if wanted == language:
+            response.set_cookie(f"{cookie}-language", language, samesite="lax")
         return response
 
     async def logged_out(request: Request) -> Response:

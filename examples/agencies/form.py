@@ -6,12 +6,13 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from babel import Locale
 from babel.dates import format_date, format_time
 
 HERE = Path(__file__).parent
-LANGUAGES = ("en", "ar")
 TOGETHER = [("given_name", "family_name"), ("street_address", "house_number"), ("postal_code", "locality")]
-NOT_SHOWN = {"custody", "country"}  # codes mean nothing to people
+NOT_SHOWN = {"custody"}  # codes mean nothing to people
+COUNTRIES = {"XN": {"en": "Norrmark", "ar": "نورمارك"}}  # ours, which CLDR does not know
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,16 @@ def _lines(value: object, language: str) -> str:
     if isinstance(value, dict):
         known = {*NOT_SHOWN, *(name for pair in TOGETHER for name in pair)}
         pairs = [" ".join(str(value[name]) for name in pair if value.get(name)) for pair in TOGETHER]
-        rest = [_lines(part, language) for name, part in value.items() if name not in known]
-        return ", ".join(filter(None, [*pairs, *rest]))
+        rest = [_lines(part, language) for name, part in value.items() if name not in {*known, "country"}]
+        return ", ".join(filter(None, [*pairs, *rest, country(str(value.get("country", "")), language)]))
     if isinstance(value, list):
         return "\n".join(_lines(part, language) for part in value)
     return "" if value is None else long_date(str(value), language)
+
+
+def country(code: str, language: str) -> str:
+    """What people call a country (ISO 3166-1 alpha-2); an unknown one goes by its code."""
+    return COUNTRIES.get(code, {}).get(language) or Locale.parse(language).territories.get(code, code)
 
 
 def long_date(text: str, language: str) -> str:

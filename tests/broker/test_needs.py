@@ -61,10 +61,12 @@ LANGUAGES = [
     ("",            "",         "ar",                               "ar"),
     ("",            "",         "fr, ar-EG;q=0.8, en;q=0.7",        "ar"),
     ("",            "",         "fr, de",                           "en"),
+    ("",            "",         "en;q=0.1, ar;q=0.9",               "ar"),
+    ("",            "",         "en;q=0",                           "ar"),
     ("lang=xx",     "",         "ar",                               "ar"),
     ("lang=../ar",  "",         "",                                 "en"),
     ("",            "xx",       "",                                 "en"),
-    ("",            "",         "fr," * 100 + "ar",                 "en"),  # the rest of an endless list is not read
+    ("",            "",         "fr," * 200 + "ar",                 "en"),  # the rest of an endless list is not read
 ]
 # fmt: on
 

@@ -185,7 +185,7 @@ def test_no_answer_of_a_register_breaks_the_check(kind, held):
     except BadValue:
         return
     for language in ("en", "ar"):
-        assert all(isinstance(line, str) for line in value.lines(kind, {}, held, language, str))
+        assert all(isinstance(line, str) for line in value.lines(kind, {}, held, language, value.Writing()))
 
 
 def day(text: str) -> str:
@@ -208,8 +208,8 @@ def day(text: str) -> str:
         ),
         ("address.municipality", "0110", "en", ["Norr"]),
         ("address.municipality", "0110", "ar", ["نور"]),
-        ("income.taxable_band", "B3", "en", ["20,000 to 30,000 a year"]),
-        ("income.taxable_band", "B3", "ar", ["من 20,000 إلى 30,000 في السنة"]),
+        ("income.taxable_band", "B3", "en", ["20,000 to 30,000 crowns a year"]),
+        ("income.taxable_band", "B3", "ar", ["من 20,000 إلى 30,000 كرونة في السنة"]),
         ("contact.iban", "GB82WEST12345698765432", "en", ["GB82 WEST 1234 5698 7654 32"]),
         ("identity.deceased", False, "en", ["No"]),
         ("identity.nationalities", ["SE", "FI"], "en", ["SE", "FI"]),
@@ -232,12 +232,15 @@ def day(text: str) -> str:
     ],
 )
 def test_lines_for_people(catalogue, attribute, held, language, lines):
-    assert catalogues.display(catalogue.attribute(attribute), held, language, day) == lines
+    assert catalogues.display(catalogue.attribute(attribute), held, language, value.Writing(day=day)) == lines
 
 
 def test_a_code_has_a_label_and_a_name_has_none(catalogue):
     band = catalogue.attribute("income.taxable_band")
-    assert catalogues.label(band, "B3") == {"en": "20,000 to 30,000 a year", "ar": "من 20,000 إلى 30,000 في السنة"}
+    assert catalogues.label(band, "B3") == {
+        "en": "20,000 to 30,000 crowns a year",
+        "ar": "من 20,000 إلى 30,000 كرونة في السنة",
+    }
     assert catalogues.label(catalogue.attribute("identity.given_name"), "B3") is None
     assert catalogues.label(catalogue.attribute("address.registered"), ADDRESS) is None
 

@@ -19,7 +19,7 @@ def form() -> Form:
 
 def test_a_provided_value_says_where_it_comes_from(form: Form) -> None:
     shown = field(form, "address.registered", {"items": {"address.registered": PROVIDED}})
-    assert shown["value"] == "Harbour Street 12, 1042 Norr"
+    assert shown["value"] == "Harbour Street 12, 1042 Norr, Norrmark"
     assert shown["badge"] == "From Population register, 12 March 2026"
     assert (shown["source"], shown["as_of"], shown["locked"]) == ("population", "2026-03-12", True)
 
@@ -67,6 +67,14 @@ def test_every_text_exists_in_both_languages() -> None:
 )
 def test_values_are_written_as_people_write_them(value: object, shown: str) -> None:
     assert readable({"value": value}, "en") == shown
+
+
+@pytest.mark.parametrize(
+    ("code", "language", "name"),
+    [("XN", "en", "Norrmark"), ("XN", "ar", "نورمارك"), ("NO", "en", "Norway"), ("NO", "ar", "النرويج")],
+)
+def test_an_address_names_its_country(code: str, language: str, name: str) -> None:
+    assert readable({"value": {"locality": "Norr", "country": code}}, language) == f"Norr, {name}"
 
 
 def test_a_code_is_shown_by_its_label() -> None:

@@ -51,7 +51,7 @@ def test_the_whole_story_at_the_agency_of_the_demo(world: World) -> None:
     parent.stops(permission)
     page = parent.press(parent.open(f"{form}/form"), "refresh", "refresh")
     assert page.has("stopped")
-    assert "ended this permission" in page.get("reason").text
+    assert "You stopped sharing" in page.get("reason").text
 
 
 def test_a_second_visit_is_not_asked_about(world: World) -> None:

@@ -20,7 +20,7 @@ from broker.pages.citizen import known_browser
 from broker.people import people
 from broker.sign_in import acr
 from broker.sign_in.session import Session
-from consent import history, ledger_entry, notice, permission, request
+from consent import history, ledger_entry, notice, permission, request, wording
 from consent.history import Event
 from consent.intended_use import IntendedUse
 from consent.ledger_entry import Entry, Stream
@@ -228,7 +228,7 @@ def _told(tx: Tx, facts: Facts, event: Event, now: int) -> dict[str, Any] | None
 
 
 def _row(facts: Facts, kind: CredentialType, event: Event, state: str, ends: int) -> dict[str, Any]:
-    title, issuer = kind.shown(facts.language).name, _issuer(kind)
+    title, issuer = kind.shown(facts.language).name, _issuer(facts, kind)
     row = {"id": event.permission, "title": title, "issuer": issuer, "state": state, "at": event.ts}
     return row | {"expires_at": ends}
 
@@ -240,15 +240,17 @@ def document(facts: Facts, configuration: str) -> dict[str, Any]:
     return {
         "id": kind.id,
         "title": kind.shown(facts.language).name,
-        "issuer": _issuer(kind),
+        "issuer": _issuer(facts, kind),
         "items": labels,
         "valid_hours": kind.lifetime // 3600,
     }
 
 
-def _issuer(kind: CredentialType) -> str:
-    claim = kind.claim(("issuing_authority",))
-    return claim.fixed or "" if claim is not None else ""
+def _issuer(facts: Facts, kind: CredentialType) -> str:
+    """Name the registers the document's values come from, as the reader's language does."""
+    known = facts.wired.catalogue
+    sources = dict.fromkeys(known.attribute(name).source for name in kind.attributes)
+    return wording.listed([known.register(source, facts.language) for source in sources], facts.language)
 
 
 def _add_href(configuration: str) -> str:

@@ -44,7 +44,7 @@ def _row(visit: Visit, one: Found, receipt: release.ReleaseReceipt, said: Notice
         value = release.open_(
             one.value, receipt, item=one.attribute, client=visit.use.client_id, journey=visit.journey.journey_id
         )
-        lines = catalogue.display(attribute, value, visit.language, lambda day: render.day_text(day, visit.language))
+        lines = catalogue.display(attribute, value, visit.language, render.writing(visit.language))
     return {
         "id": one.attribute,
         "label": attribute.labels[visit.language],

@@ -115,7 +115,7 @@ LIBRARY = Party(
 )
 ACCOUNT = {
     "account.name": ["Maria Lind"],
-    "contact.language": ["en"],
+    "contact.language": ["English"],
     "contact.email": ["maria@mail.example"],
     "account.email_confirmed": ["Yes"],
 }

@@ -55,6 +55,11 @@ def test_a_code_is_good_once(check, now):  # RFC 6238 §5.2
     assert check(code(now, 1), now) == "accepted"
 
 
+def test_digits_of_the_persons_own_script(check, now):
+    arabic = code(now).translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
+    assert check(f"\u200f{arabic[:3]}\u00a0{arabic[3:]}\u200e", now) == "accepted"
+
+
 def test_spaces_are_how_people_copy_codes(check, now):
     digits = code(now)
     assert check(f" {digits[:3]} {digits[3:]} ", now) == "accepted"
