@@ -208,13 +208,15 @@ def brought(request: Request, public_id: str) -> PushedRequest | None:
     )
 
 
-def keep_plain(request: Request, kept: PushedRequest) -> tuple[Cookie, ...]:
+def keep_plain(request: Request, kept: PushedRequest) -> tuple[Cookie, ...] | None:
     """Make the cookie that keeps a plain request until the sign-in, and take away those it has no room for.
 
-    Raises `ValueError` for a request that is too long.
+    None for a request that is too long for a cookie.
     """
     wired = parts(request)
     sealed = plain.seal(wired.roots.ring("cookie"), kept, visitor(request).browser_hash)
+    if sealed is None:
+        return None
     start = cookie_name(wired.secure, plain.COOKIE)
     held: dict[str, tuple[int, int]] = {}
     for name, value in request.cookies.items():

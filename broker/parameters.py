@@ -19,7 +19,6 @@ from keys import errors as keys_errors
 MAX_BODY = 64 * 1024
 MAX_NAMES = 100
 BODY_SECONDS = 10.0
-MAX_JSON = 16 * 1024  # characters of a parameter that is JSON
 MAX_DEPTH = 12
 FORM = "application/x-www-form-urlencoded"
 REPEATABLE = frozenset({"resource", "item"})
@@ -74,12 +73,10 @@ def parse(text: str) -> Parameters:
 
 
 def structure(text: str, name: str) -> Any:
-    """Read the value of a parameter that is JSON (RFC 9396 §2, OpenID Connect Core §5.5), bounded in size and depth.
+    """Read the value of a parameter that is JSON (RFC 9396 §2, OpenID Connect Core §5.5), bounded in depth.
 
-    Raises `Malformed` for a longer or deeper one, and for text that is not JSON or says a member twice.
+    Raises `Malformed` for a deeper one, and for text that is not JSON or says a member twice.
     """
-    if len(text) > MAX_JSON:
-        raise Malformed(f"{name} is too long")
     try:
         value = canonical.loads(text)
     except keys_errors.Malformed as problem:

@@ -27,13 +27,17 @@ class UnknownUse(ConsentError):
     """The intended use is not registered for this client (RFC 6749 §4.1.2.1 `invalid_scope`)."""
 
 
+NAMED = 20  # items that a refusal names
+
+
 class OverAsked(ConsentError):
     """More was asked for than the use registers (RFC 9396 §5). `items` are the ids that are too many."""
 
     def __init__(self, items: Iterable[str], register: str = "", what: str = "not among the registered items") -> None:
         self.items = tuple(sorted(items))
         where = f" of {register}" if register else ""
-        super().__init__(f"{what}{where}: {' '.join(self.items)}")
+        more = f" and {len(self.items) - NAMED} more" if len(self.items) > NAMED else ""
+        super().__init__(f"{what}{where}: {' '.join(self.items[:NAMED])}{more}")
 
 
 class NotAsked(ConsentError):

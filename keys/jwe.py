@@ -24,9 +24,11 @@ from keys.errors import InvalidKey, InvalidToken, Malformed
 ALGS: Mapping[str, str] = {"RSA-OAEP-256": "RSA", "ECDH-ES": "EC", "ECDH-ES+A128KW": "EC", "ECDH-ES+A256KW": "EC"}
 #: How the content is encrypted (RFC 7518 §5.1).
 ENCS = ("A128GCM", "A256GCM")
-MAX_SIZE = 48 * 1024  # characters of a token that comes in
+MAX_SIZE = 64 * 1024  # characters of a token that comes in: as long as a request may be
 MAX_HEADER = 2048  # characters
-MAX_PLAIN = 64 * 1024  # bytes of what goes out
+MAX_PLAIN = (
+    256 * 1024
+)  # bytes of what goes out: it holds what a client sent, as it must be written in JSON and base64url
 #: Every member that a header may have; an unknown one is refused.
 HEADER = frozenset({"alg", "enc", "kid", "typ", "cty", "epk", "apu", "apv"})
 _POINT = {"kty", "crv", "x", "y"}

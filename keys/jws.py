@@ -22,6 +22,7 @@ from keys.jwt_claims import Purpose
 from keys.keyring import SigningKey
 
 MAX_HEADER = 8 * 1024  # characters; a proof with an RSA key or a certificate chain passes
+MAX_TOKEN = 64 * 1024  # characters of a token that holds what its sender chose: as long as a request may be
 MAX_TRIED = 4  # keys tried for one token
 RESERVED = frozenset({"alg", "kid", "typ", "crit"})
 
@@ -61,7 +62,7 @@ ID_TOKEN = Purpose(
     frozenset(FOR_CLIENTS),
     frozenset({None, "jwt"}),
     frozenset({"iss", "aud", "sub", "exp", "iat"}),
-    16_384,
+    MAX_TOKEN,
     lifetime=3600,
 )
 ID_TOKEN_HINT = replace(ID_TOKEN, name="id-token-hint", expires=False, lifetime=None)
@@ -95,7 +96,7 @@ REQUEST_OBJECT = Purpose(
     ASYMMETRIC | {"RS256"},
     frozenset({None, "jwt", "oauth-authz-req+jwt"}),
     frozenset({"iss", "aud", "exp", "nbf", "client_id"}),
-    32_768,
+    MAX_TOKEN,
     audiences=True,
     window=3600,
 )
@@ -104,7 +105,7 @@ BACKCHANNEL_REQUEST = Purpose(
     ASYMMETRIC | {"RS256"},
     frozenset({None, "jwt", "oauth-authz-req+jwt"}),
     frozenset({"iss", "aud", "exp", "iat", "nbf", "jti"}),
-    32_768,
+    MAX_TOKEN,
     audiences=True,
     window=3600,
 )
@@ -183,7 +184,7 @@ def unverified_claims(token: str) -> Mapping[str, Any]:
 
     Nothing in them may be believed.
     """
-    if len(token) > CLIENT_ASSERTION.max_size:
+    if len(token) > MAX_TOKEN:
         raise InvalidToken("too_large")
     return MappingProxyType(_json(_parts(token)[1]))
 

@@ -7,7 +7,6 @@ raises the refusal the endpoint sends.
 import contextlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -35,12 +34,12 @@ from consent.decision import NEVER_REMEMBERED
 Members = Mapping[str, Any]
 Check = Callable[[Unchecked], Members]
 
-MAX_ECHO = 512  # characters of `state` and `nonce`: echoed whole or refused, never cut
+MAX_SECONDS = 999_999_999  # of `max_age`: thirty years mean the same as any longer time
 
 _VISIBLE = re.compile(r"[\x20-\x7e]+", re.ASCII)
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}", re.ASCII)
-_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]+", re.ASCII)
 
 
 class At(Enum):
@@ -113,11 +112,9 @@ def scope_with_openid(asked: Unchecked) -> Members:
 
 
 def state_and_nonce(asked: Unchecked) -> Members:
-    """Values the client gets back character for character; too long ones are refused (RFC 6749 A.5)."""
-    for name in ("state", "nonce"):
-        value = asked.parameters.get(name)
-        if value is not None and (len(value) > MAX_ECHO or not _VISIBLE.fullmatch(value)):
-            raise Wire("invalid_request", f"{name} must be at most {MAX_ECHO} visible ASCII characters")
+    """Values the client gets back character for character, however long; `state` is visible ASCII (RFC 6749 A.5)."""
+    if not _VISIBLE.fullmatch(asked.parameters.get("state", " ")):
+        raise Wire("invalid_request", "state must be visible ASCII characters")
     return {"state": asked.parameters.get("state"), "nonce": asked.parameters.get("nonce")}
 
 
@@ -164,7 +161,7 @@ def max_age(asked: Unchecked) -> Members:
         return {"max_age": asked.client.default_max_age}
     if not _SECONDS.fullmatch(value):
         raise Wire("invalid_request", "max_age must be a number of seconds")
-    return {"max_age": int(value)}
+    return {"max_age": int(value) if len(value) <= len(str(MAX_SECONDS)) else MAX_SECONDS}
 
 
 def acr_values(asked: Unchecked) -> Members:
@@ -290,11 +287,9 @@ def check(asked: Unchecked, at: At) -> AuthorizationRequest:
 def way_back(asked: Unchecked) -> WayBack:
     """Say where the refusal of a request goes; raises the refusal itself where nobody may be sent (RFC 6749 §4.1.2.1).
 
-    What makes the answer's form unsafe is left out: an unknown mode, a `state` that cannot be echoed whole.
+    `state` goes back as it came, whatever the request is refused for; a mode that is not known is left out.
     """
     known: dict[str, Any] = {**client_is_who_asks(asked), **registered_redirect_uri(asked)}
     with contextlib.suppress(Wire):
         known |= registered_response_mode(asked)
-    with contextlib.suppress(Wire):
-        known |= {"state": state_and_nonce(replace(asked, parameters=asked.parameters.only("state")))["state"]}
-    return WayBack(**known)
+    return WayBack(**known, state=asked.parameters.get("state"))

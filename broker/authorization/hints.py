@@ -14,7 +14,7 @@ from keys import base64url, canonical, jws
 from keys import errors as keys_errors
 from keys.keyring import SealingRing
 
-MAX_LOGIN = 256  # characters
+MAX_LOGIN = 256  # characters; nobody's sign-in name is longer, so a longer hint names nobody
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,14 @@ class Hint:
 def read(asked: Unchecked) -> str | None:
     """Return the hints of a request, sealed; None without any.
 
-    Raises `ValueError` for one that is too long, for an ID token that is not ours or another client's, and for two that name
+    A login that cannot be anybody's is passed over: it is a hint. Raises `ValueError` for an ID token that is not ours or another client's, and for two that name
     different people. An ID token that has expired still names its person (Core §3.1.2.1).
     """
     login = asked.parameters.get("login_hint")
-    if login is not None and len(login) > MAX_LOGIN:
-        raise ValueError(f"login_hint has at most {MAX_LOGIN} characters")
     people = {one for one in (asked.claims.subject, subject_of_token(asked)) if one is not None}
     if len(people) > 1:
         raise ValueError("id_token_hint and claims name different people")
-    shown = login if login is not None and login.isprintable() else None
+    shown = login if login is not None and len(login) <= MAX_LOGIN and login.isprintable() else None
     found = Hint(shown, next(iter(people), None), asked.client.pairwise_sector if people else None)
     if found == Hint() or asked.ring is None:
         return None

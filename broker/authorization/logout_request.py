@@ -25,7 +25,6 @@ from keys.keyring import SealingRing
 SECOND = 1_000_000  # microseconds
 HINT_SECONDS = 30 * 86_400
 KEPT_SECONDS = 3600
-MAX_STATE = 2000  # characters
 HINT = replace(jws.ID_TOKEN_HINT, name="logout-hint", age=HINT_SECONDS)
 _BELONGS = b"semel/logout-request/v1"
 
@@ -57,14 +56,12 @@ def read(
     if hint is not None:
         client = _hinted(hint, client, find, keys=keys, issuer=issuer, now=now)
     state, redirect_uri = given.get("state"), given.get("post_logout_redirect_uri")
-    if state is not None and len(state) > MAX_STATE:
-        raise _bad(f"state has at most {MAX_STATE} characters")
     if redirect_uri is not None:
         if client is None or hint is None:
             raise _bad("post_logout_redirect_uri needs an id_token_hint")
         if redirect_uri not in client.post_logout_redirect_uris:
             raise _bad("post_logout_redirect_uri is not registered for this client")
-    locales = tuple(given.get("ui_locales", "")[:200].split())
+    locales = tuple(given.get("ui_locales", "").split())
     known = None if client is None else client.client_id
     return LogoutRequest(known, redirect_uri, state if redirect_uri is not None else None, locales)
 

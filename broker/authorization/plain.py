@@ -1,6 +1,7 @@
 """A plain authorization request until its person has signed in: no row, sealed into a cookie of its own (OpenID Connect Core §3.1.2.1).
 
-What anybody can send us a browser with writes nothing. The cookie opens only beside the browser's own cookie and under the id of
+What anybody can send us a browser with writes nothing; only a request that no cookie can hold is stored as if it had been pushed,
+so many an hour from one address. The cookie opens only beside the browser's own cookie and under the id of
 its journey, for as long as a sign-in may take; a browser holds five, and no more than a proxy lets through in one header.
 """
 
@@ -10,8 +11,12 @@ import re
 import zlib
 from collections.abc import Mapping
 
+from broker import throttle
+from broker.authorization import pushed
 from broker.authorization.pushed import PushedRequest
 from broker.authorization.request import AuthorizationRequest, from_json
+from broker.database import Tx
+from broker.throttle import Limit
 from keys import base64url, canonical, opaque
 from keys import errors as keys_errors
 from keys.keyring import SealingRing
@@ -21,6 +26,7 @@ MAX = 3072  # characters of one
 MOST = 5
 TOGETHER = 6144  # characters; proxies refuse a header line of 8 KB
 MAX_TEXT = 64 * 1024  # bytes of what is sealed
+STORED = Limit(hourly=600, burst=100)  # requests too long for a cookie, and those that other sites post, by address
 ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 
 
@@ -29,13 +35,24 @@ def new_id() -> str:
     return opaque.token()[:22]
 
 
-def seal(ring: SealingRing, kept: PushedRequest, browser_hash: bytes) -> str:
-    """Return the cookie's text; `ValueError` for a request that is too long to be kept this way."""
+def seal(ring: SealingRing, kept: PushedRequest, browser_hash: bytes) -> str | None:
+    """Return the cookie's text; None for a request that is too long to be kept this way."""
     text = canonical.dumps({"at": kept.pushed_at, "request": kept.request.to_json()})
     sealed = base64url.encode(ring.seal(zlib.compress(text), _belongs(kept.tx, browser_hash)))
     if len(sealed) > MAX or len(text) > MAX_TEXT:
-        raise ValueError("the request is too long for an address; push it")
+        return None
     return sealed
+
+
+def store(tx: Tx, kept: PushedRequest, browser_hash: bytes, sender: bytes, now: int, *, lifetime: int) -> int | None:
+    """Store a request that no cookie holds, for this browser alone; the seconds to wait when the address stores too many.
+
+    `sender` is the code of the address; `now` and `lifetime` in microseconds.
+    """
+    wait = throttle.allow(tx, "authorize-form", sender, STORED, now)
+    if wait is None:
+        pushed.adopt(tx, kept.request, kept.tx, browser_hash, pushed=kept.pushed_at, expires=now + lifetime)
+    return wait
 
 
 def open_(

@@ -26,8 +26,6 @@ STRONG, ANY = sorted(jws.ASYMMETRIC), sorted(jws.REQUEST_OBJECT.algs)
 #: Claims of the object itself; they are no parameters.
 ITS_OWN = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti", "sub"})
 STRUCTURED = frozenset({"claims", "authorization_details"})
-MAX_RESOURCES = 20
-MAX_JTI = 256  # characters
 SKEW = 10  # seconds
 
 
@@ -82,8 +80,6 @@ async def read_backchannel(
         raise Wire("invalid_request", f"the signed request is not good{why}") from refused
     except Wire as refused:
         raise Wire("invalid_request", refused.refusal.description) from refused
-    if len(jti) > MAX_JTI:
-        raise Wire("invalid_request", "jti is too long")
     remembered = opaque.digest(f"{client.client_id}\x00{jti}"), (int(claims["exp"]) + SKEW) * 1_000_000
     return parameters, ("backchannel_request", *remembered)
 
@@ -125,7 +121,7 @@ def _parameters(claims: Claims) -> Parameters:
         raise Wire("invalid_request_object", "a request object holds no other")
     pairs: list[tuple[str, str]] = []
     for name, value in claims.items():
-        if name == "resource" and isinstance(value, list) and len(value) <= MAX_RESOURCES:
+        if name == "resource" and isinstance(value, list):
             pairs += [(name, _text(name, one)) for one in value]
         elif name not in ITS_OWN:
             pairs.append((name, _text(name, value)))

@@ -35,20 +35,19 @@ from broker.database import Tx
 from broker.errors import Wire
 from broker.parameters import Parameters
 from broker.sign_in.session import Session
-from broker.throttle import Limit
 
 PATH = "/authorize"
 SECOND = 1_000_000
 JOURNEYS = 12  # that one browser may be in at once
 JOURNEY_ID = 22  # characters
-FORMS = Limit(hourly=600, burst=100)  # requests that other sites post here, by address
 
 
 @dataclass(frozen=True)
 class Facts:
     """The browser, its session, and a fresh handle should a journey begin.
 
-    A request is named (`client_id` and `request_uri`, or `public_id`) or brought along (`brought`, with the cookies that keep it).
+    A request is named (`client_id` and `request_uri`, or `public_id`) or brought along (`brought`, with the cookies that keep it;
+    `kept` is None when it is too long for one). `sender` is the code of the address it came from.
     """
 
     wired: needs.Parts
@@ -59,8 +58,9 @@ class Facts:
     public_id: str = ""
     language_chosen: bool = True
     brought: PushedRequest | None = None
-    kept: tuple[Cookie, ...] = ()
+    kept: tuple[Cookie, ...] | None = ()
     forgotten: tuple[Cookie, ...] = ()
+    sender: bytes = b""
 
 
 async def gather(request: Request) -> Facts | Answer:
@@ -74,6 +74,7 @@ async def gather(request: Request) -> Facts | Answer:
         request_uri=given.get("request_uri", ""),
         language_chosen=needs.cookie(request, "semel-lang") != "",
         forgotten=_forgotten(request),
+        sender=sender.code(request),
     )
     if _is_pushed(given):
         if wired.registry.active(facts.client_id) is None:
@@ -177,9 +178,9 @@ async def gather_post(request: Request) -> Posted | Answer:
 
 def act_post(tx: Tx, facts: Posted, now: int) -> Answer | Refusal:
     """POST: store the request for a minute and send the browser to it with GET, which brings its cookies."""
-    wait = throttle.allow(tx, "authorize-form", facts.sender, FORMS, now)
+    wait = throttle.allow(tx, "authorize-form", facts.sender, plain.STORED, now)
     if wait is not None:
-        return Refusal("too_many", status=429, headers={"Retry-After": str(wait)})
+        return _too_many(wait)
     pushed.store(tx, facts.request, facts.request_uri, now, lifetime=facts.lifetime)
     return _to_get(facts.request.client_id, facts.request_uri)
 
@@ -219,7 +220,7 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Answer | 
     lacking = "" if session is None else _lacking(tx, wired, claimed, session, now)
     if session is None or lacking is not None:
         if not lacking and "none" not in asked.prompt:
-            return Redirect(f"/i/{claimed.tx}/sign-in", cookies=(*cookies, *facts.kept))
+            return _to_sign_in(tx, facts, claimed, cookies, now)
         return _back(tx, wired, claimed, lacking or "login_required", now)
     elsewhere = waiting.get(tx, claimed.tx) if asked.waits else None
     if asked.waits and (elsewhere is None or not elsewhere.open_at(now)):
@@ -239,6 +240,22 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Answer | 
     held = needs.set_cookie(wired, f"semel-{claimed.tx}", facts.handle.hex(), wired.durations.journey * 2)
     done = (needs.drop_cookie(wired, plain.COOKIE + claimed.tx),) if facts.brought and facts.public_id else ()
     return Redirect(f"/i/{claimed.tx}/consent", cookies=(*cookies, *done, *facts.forgotten, held))
+
+
+def _to_sign_in(
+    tx: Tx, facts: Facts, claimed: PushedRequest, cookies: tuple[Cookie, ...], now: int
+) -> Answer | Refusal:
+    """Keep the request while the person signs in: in a cookie, or stored where none can hold it."""
+    if facts.kept is None:
+        lifetime = facts.wired.durations.journey * 2 * SECOND
+        wait = plain.store(tx, claimed, facts.visitor.browser_hash, facts.sender, now, lifetime=lifetime)
+        if wait is not None:
+            return _too_many(wait)
+    return Redirect(f"/i/{claimed.tx}/sign-in", cookies=(*cookies, *(facts.kept or ())))
+
+
+def _too_many(wait: int) -> Refusal:
+    return Refusal("too_many", status=429, headers={"Retry-After": str(wait)})
 
 
 def _lacking(tx: Tx, wired: needs.Parts, claimed: PushedRequest, session: Session, now: int) -> str | None:

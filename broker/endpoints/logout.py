@@ -19,13 +19,14 @@ from broker.authorization.logout_request import LogoutRequest
 from broker.clients import web_address
 from broker.clients.registry import Client
 from broker.database import Tx
-from broker.errors import Wire
+from broker.errors import Malformed, Wire
 from broker.parameters import Parameters
 from broker.sign_in.session import Session
 
 PATH = "/logout"
 DECISION = "/logout/decision"
-SEALED = re.compile(r"[A-Za-z0-9_-]{1,8192}", re.ASCII)
+SEALED = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+MAX_SEALED = parameters.MAX_BODY - 100  # characters: it comes back in the query of an address
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ def _put_away(request: Request, given: Parameters) -> Facts | Answer:
     if asked == LogoutRequest() and request.method == "GET":
         return _facts(request, "")
     sealed = logout_request.seal(asked, wired.roots.ring("cookie"), now)
+    if len(sealed) > MAX_SEALED:
+        raise Malformed("the request is too long for an address", status=414)
     return Redirect(f"{PATH}?logout_request={sealed}", headers={"Referrer-Policy": "no-referrer"})
 
 

@@ -20,6 +20,7 @@ from broker.tokens.presented import Presented
 
 JSON = "application/json"
 MAX_STREAM_ID = 100  # characters
+MAX_BODY = 16 * 1024  # what a receiver says waits in a row of its stream
 MAY_READ, MAY_MANAGE = frozenset(streams.SCOPES), frozenset({streams.MANAGE})
 Body = dict[str, Any]
 
@@ -74,7 +75,7 @@ async def body(request: Request) -> Body:
     kind = request.headers.get("content-type", JSON).split(";")[0].strip().lower()
     if kind != JSON:
         raise Wire("invalid_request", f"the content type must be {JSON}", status=415)
-    content = await parameters.body(request, limit=parameters.MAX_JSON)
+    content = await parameters.body(request, limit=MAX_BODY)
     try:
         given = parameters.structure(content.decode("utf-8"), "the body")
     except UnicodeDecodeError as problem:

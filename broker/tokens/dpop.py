@@ -27,7 +27,6 @@ HEADER = "DPoP-Nonce"
 SECOND = 1_000_000  # microseconds
 _DEFAULT_PORT = {"https": 443, "http": 80}
 MAX_HTU = 2048  # characters
-MAX_JTI = 256  # characters
 _UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
 _ESCAPED = re.compile("%[0-9A-Fa-f]{2}")
 
@@ -100,8 +99,6 @@ def _signed(headers: Sequence[str], now: int) -> Claims:
 
 def _check_request(claims: Claims, method: str, urls: Sequence[str]) -> None:
     """(8), (9): this request."""
-    if len(claims["jti"]) > MAX_JTI:
-        raise ValueError("jti is too long")
     if claims["htm"] != method:
         raise ValueError("htm is not the method of this request")
     if _normal(claims["htu"]) not in map(_normal, urls):

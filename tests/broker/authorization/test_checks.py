@@ -145,8 +145,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("OIDC Core §3.1.2.1 no openid",      {"scope": "use:town.permit"},                           "invalid_scope"),
     ("RFC 6749 §3.3 double space",        {"scope": "openid  use:town.permit"},                   "invalid_scope"),
     ("RFC 6749 §3.3 bad character",       {"scope": 'openid "use:town.permit'},                   "invalid_scope"),
-    ("RFC 6749 §3.3 64 KB of scope",      {"scope": "openid " + "x" * 64_000},                    "invalid_request"),
-    ("RFC 6749 §3.3 ten thousand scopes", {"scope": "openid" + " x" * 10_000},                    "invalid_request"),
     ("wire §5.3 no use",                  {"scope": "openid"},                                    "invalid_scope"),
     ("wire §5.3 unknown use",             {"scope": "openid use:town.unknown"},                   "invalid_scope"),
     ("wire §5.3 another client's use",    {"scope": "openid use:other.permit"},                   "invalid_scope"),
@@ -159,12 +157,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("OIDC Core §5.5 over-asking",        {"claims": '{"userinfo":{"birthdate":null}}'},          "invalid_authorization_details"),
     ("OIDC Core §5.5.1 essential",        {"claims": '{"id_token":{"email":{"essential":true}}}'}, "invalid_authorization_details"),
     ("RFC 9396 §2 wider than details",    {"claims": '{"userinfo":{"email":null}}', "authorization_details": detail(items=[{"id": "identity.given_name"}])}, "invalid_authorization_details"),
-    ("OIDC Core §3.1.2.1 login_hint",     {"login_hint": "x" * 257},                              "invalid_request"),
     ("OIDC Core §3.1.2.1 id_token_hint",  {"id_token_hint": "a.b.c"},                             "invalid_request"),
-    ("OIDC Core §5.2 claims_locales",     {"claims_locales": "en " * 2000},                       "invalid_request"),
-    ("RFC 6749 A.5 long state",           {"state": "s" * 513},                                   "invalid_request"),
     ("RFC 6749 A.5 state characters",     {"state": "a\nb"},                                      "invalid_request"),
-    ("OIDC Core §3.1.2.1 long nonce",     {"nonce": "n" * 513},                                   "invalid_request"),
     ("RFC 7636 §4.4.1 no challenge",      {"code_challenge": None},                               "invalid_request"),
     ("RFC 7636 §4.3 no method",           {"code_challenge_method": None},                        "invalid_request"),
     ("RFC 9700 §2.1.1 plain",             {"code_challenge_method": "plain"},                     "invalid_request"),
@@ -174,9 +168,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("OIDC Core §3.1.2.1 none and login", {"prompt": "none login"},                               "invalid_request"),
     ("OIDC Core §3.1.2.1 max_age",        {"max_age": "-1"},                                      "invalid_request"),
     ("OIDC Core §3.1.2.1 max_age",        {"max_age": "1e3"},                                     "invalid_request"),
-    ("OIDC Core §3.1.2.1 max_age",        {"max_age": "9" * 10},                                  "invalid_request"),
-    ("OIDC Core §3.1.2.1 acr_values",     {"acr_values": "a " * 2000},                            "invalid_request"),
-    ("OIDC Core §3.1.2.1 ui_locales",     {"ui_locales": "en " * 2000},                           "invalid_request"),
     ("RFC 8707 §2 other resource",        {"resource": "https://other.example"},                  "invalid_target"),
     ("RFC 8707 §2 fragment",              {"resource": ISSUER + "#x"},                            "invalid_target"),
 ]
@@ -192,6 +183,45 @@ def test_refused(uses: Uses, changed: dict[str, Any], code: str) -> None:
     assert said.description
     for value in changed.values():
         assert value is None or len(value) < 30 or value not in said.description
+
+
+LONG = 60_000  # characters: nearly all that a request may have
+# fmt: off
+NO_LIMIT: list[tuple[str, dict[str, Any], str, Any]] = [
+    ("RFC 6749 A.5",          {"state": "s" * LONG},                            "state",      "s" * LONG),
+    ("OIDC Core §3.1.2.1",    {"nonce": "n" * LONG},                            "nonce",      "n" * LONG),
+    ("OIDC Core §3.1.2.1",    {"nonce": "\u00fc \u4e2d"},                       "nonce",      "\u00fc \u4e2d"),
+    ("OIDC Core §3.1.2.1",    {"max_age": "9" * LONG},                          "max_age",    checks.MAX_SECONDS),
+    ("OIDC Core §3.1.2.1",    {"acr_values": " ".join(map(str, range(9000)))},  "acr_values", tuple(map(str, range(9000)))),
+    ("OIDC Core §3.1.2.1",    {"ui_locales": "en " * 9000 + "ar"},              "ui_locales", ("en", "ar")),
+    ("OIDC Core §5.2",        {"claims_locales": "de " + "x" * LONG},           "claims_locales", ("de",)),
+    ("OIDC Core §3.1.2.1",    {"login_hint": "x" * LONG},                       "hint",       None),
+    ("RFC 6749 §3.3 unknown", {"scope": "openid use:town.permit " + "x" * LONG}, "scope",     ("openid", "use:town.permit")),
+    ("RFC 6749 §3.3 many",    {"scope": "openid use:town.permit " + " ".join(map(str, range(9000)))}, "scope", ("openid", "use:town.permit")),
+    ("OIDC Core §5.5 name",   {"claims": json.dumps({"userinfo": {"x" * LONG: None}})},              "acr_values", ()),
+    ("OIDC Core §5.5 many",   {"claims": json.dumps({"id_token": {f"c{n}": None for n in range(3000)}})}, "acr_values", ()),
+    ("OIDC Core §5.5.1 many", {"claims": json.dumps({"id_token": {"acr": {"values": [str(n) for n in range(3000)]}}})}, "acr_values", tuple(str(n) for n in range(3000))),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(
+    ("changed", "member", "value"), [row[1:] for row in NO_LIMIT], ids=[f"{row[0]} {row[2]}" for row in NO_LIMIT]
+)
+@pytest.mark.parametrize("at", [At.AUTHORIZE, At.PUSH])
+def test_no_arbitrary_limit(uses: Uses, at: At, changed: dict[str, Any], member: str, value: Any) -> None:
+    """What the specification does not bound is as long as the request may be; what nobody knows is passed over."""
+    assert getattr(checks.check(unchecked(uses, changed), at), member) == value
+
+
+def test_over_asking_by_thousands_is_told_briefly(uses: Uses) -> None:
+    """RFC 9396 §5: the refusal travels in an address."""
+    many = " ".join(f"no.item{n}" for n in range(5000))
+    with pytest.raises(Exception) as refused:
+        checks.check(unchecked(uses, {"scope": f"openid use:town.permit {many}"}), At.PUSH)
+    said = errors.refusal(refused.value).description
+    assert "and 4980 more" in said
+    assert len(said) < 600
 
 
 BARE: dict[str, Any] = {"code_challenge": None, "code_challenge_method": None}

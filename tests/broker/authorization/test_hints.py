@@ -74,7 +74,7 @@ REFUSED: list[tuple[str, Callable[[], str]]] = [
     ("a logout token",        lambda: token("logout+jwt")),
     ("nobody",                lambda: token(sub="")),
     ("from the future",       lambda: token(iat=SECONDS + 600, exp=SECONDS + 900)),
-    ("too large",             lambda: token(more="x" * 20_000)),
+    ("too large",             lambda: token(more="x" * 70_000)),
 ]
 # fmt: on
 

@@ -150,7 +150,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("§5.2 a list of servers",      {"proven": {"aud": [ISSUER]}},                               "invalid_client_attestation"),
     ("§5.2 no aud",                 {"proven": {"aud": None}},                                   "invalid_client_attestation"),
     ("§5.2 no jti",                 {"proven": {"jti": None}},                                   "invalid_client_attestation"),
-    ("§5.2 a long jti",             {"proven": {"jti": "x" * 300}},                              "invalid_client_attestation"),
     ("§5.2 no iat",                 {"proven": {"iat": None}},                                   "invalid_client_attestation"),
     ("§5.2 old",                    {"proven": {"iat": NOW - 3600}},                             "invalid_client_attestation"),
     ("§5.2 of the future",          {"proven": {"iat": NOW + 3600}},                             "invalid_client_attestation"),

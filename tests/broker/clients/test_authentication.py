@@ -78,7 +78,6 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("RFC 7523 §3 no aud",                  {"aud": None}),
     ("RFC 7523 §3 no jti",                  {"jti": None}),
     ("RFC 7523 §3 jti no string",           {"jti": 7}),
-    ("RFC 7523 §3 huge jti",                {"jti": "j" * 257}),
     ("RFC 7523 §3 no exp",                  {"exp": None}),
     ("RFC 7523 §3 exp as text",             {"exp": "4102444800"}),
     ("protocol §2 exp too far",             {"exp": 4_102_444_800}),

@@ -227,7 +227,7 @@ def test_so_many_subjects(agency: Receiver, whole: Whole) -> None:
 
 def test_verification(agency: Receiver) -> None:
     agency.create(events_requested=[])
-    state = 'VGhp"\\\n é 🜚'
+    state = 'VGhp"\\\n é 🜚' + "s" * 9000
     assert agency.call("POST", VERIFY, agency.named(state=state)).status_code == 204
     (event,) = agency.hears()
     assert event["events"] == {VERIFICATION: {"state": state}}
@@ -291,7 +291,6 @@ BODIES: list[tuple[str, str, str, Any]] = [
     ("SSF §8.1.3.3 sub too long",             "POST",  REMOVE,  {"stream_id": "ID", "subject": {"format": "iss_sub", "iss": ISSUER, "sub": "x" * 256}}),
     ("SSF §8.1.4.2 no stream_id",             "POST",  VERIFY,  {"state": "x"}),
     ("SSF §8.1.4.2 state not text",           "POST",  VERIFY,  {"stream_id": "ID", "state": 1}),
-    ("SSF §8.1.4.2 state too long",           "POST",  VERIFY,  {"stream_id": "ID", "state": "x" * 2049}),
 ]
 # fmt: on
 
