@@ -19,7 +19,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 PRE_AUTHORIZED = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 FORMAT = "dc+sd-jwt"
+REQUIRED = ["iss", "exp", "vct", "cnf"]
+Clock = Callable[[], float]  # seconds since 1970
 
 
 class Refused(Exception):
@@ -93,8 +95,9 @@ def well_known(issuer: str, name: str) -> str:
 class Caller:
     """An HTTP client that proves possession of one key and remembers each server address's nonce (RFC 9449)."""
 
-    def __init__(self, http: httpx2.Client) -> None:
+    def __init__(self, http: httpx2.Client, clock: Clock = time.time) -> None:
         self.http = http
+        self.clock = clock
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.nonces: dict[str, str] = {}
 
@@ -117,17 +120,15 @@ class Caller:
         return self._answer(reply)
 
     def proof(self, method: str, url: str, access_token: str | None) -> str:
-        claims = {"jti": secrets.token_urlsafe(16), "htm": method, "htu": url, "iat": int(time.time())}
+        claims = {"jti": secrets.token_urlsafe(16), "htm": method, "htu": url, "iat": int(self.clock())}
         if url in self.nonces:
             claims["nonce"] = self.nonces[url]
-        if access_token:
-            claims["ath"] = sha256(access_token)
+        claims |= {"ath": sha256(access_token)} if access_token else {}
         return jwt.encode(claims, self.key, "ES256", headers={"typ": "dpop+jwt", "jwk": public_jwk(self.key)})
 
     @staticmethod
     def _answer(reply: httpx2.Response) -> Any:
-        is_json = reply.headers.get("Content-Type", "").startswith("application/json")
-        body = reply.json() if is_json else {}
+        body = reply.json() if reply.headers.get("Content-Type", "").startswith("application/json") else {}
         if reply.status_code != 200:
             raise Refused(body.get("error", "http"), body.get("error_description", ""), reply.status_code)
         return body
@@ -141,12 +142,9 @@ def read_offer(uri: str, http: httpx2.Client) -> dict[str, Any]:
     return dict(Caller(http).get(asked["credential_offer_uri"][0]))
 
 
-def receive(uri: str, tx_code: str | None = None, *, http: httpx2.Client | None = None) -> Held:
+def receive(uri: str, tx_code: str | None = None, *, http: httpx2.Client, clock: Clock = time.time) -> Held:
     """Take up an offer and return the verified credential; raises `Refused`."""
-    if http is None:
-        with httpx2.Client(timeout=30) as own:
-            return receive(uri, tx_code, http=own)
-    offer, caller = read_offer(uri, http), Caller(http)
+    offer, caller = read_offer(uri, http), Caller(http, clock)
     issuer = offer["credential_issuer"]
     issuing = caller.get(well_known(issuer, "openid-credential-issuer"))
     server = issuing.get("authorization_servers", [issuer])[0]
@@ -158,8 +156,7 @@ def redeem(caller: Caller, server: dict[str, Any], offer: dict[str, Any], tx_cod
     """Exchange the pre-authorized code, with the transaction code, for an access token."""
     grant = offer["grants"][PRE_AUTHORIZED]
     form = {"grant_type": PRE_AUTHORIZED, "pre-authorized_code": grant["pre-authorized_code"]}
-    if tx_code is not None:
-        form["tx_code"] = tx_code
+    form |= {} if tx_code is None else {"tx_code": tx_code}
     return dict(caller.post(server["token_endpoint"], data=form))
 
 
@@ -167,23 +164,23 @@ def collect(caller: Caller, issuing: dict[str, Any], configuration: str, token: 
     """Ask for the credential with a proof of a fresh key, verify it, and return it with that key."""
     issuer, key = issuing["credential_issuer"], ec.generate_private_key(ec.SECP256R1())
     nonce = caller.post(issuing["nonce_endpoint"], proven=False)["c_nonce"]
-    body: dict[str, Any] = {"proofs": {"jwt": [key_proof(key, issuer, nonce)]}}
-    body["credential_configuration_id"] = configuration
+    proofs = {"jwt": [key_proof(key, issuer, nonce, caller.clock)]}
+    body = {"credential_configuration_id": configuration, "proofs": proofs}
     answer = caller.post(issuing["credential_endpoint"], access_token=token["access_token"], json=body)
     held = Held(answer["credentials"][0]["credential"], key)
-    claims = verify(held.credential, caller.http)
+    claims = verify(held.credential, caller.http, caller.clock)
     declared = issuing["credential_configurations_supported"][configuration]
     if claims["iss"] != issuer or claims["vct"] != declared["vct"] or claims["cnf"] != {"jwk": public_jwk(key)}:
         raise Refused("not_what_was_asked", "issuer, type or key of the credential differ")
     return held
 
 
-def key_proof(key: ec.EllipticCurvePrivateKey, issuer: str, nonce: str) -> str:
-    claims = {"aud": issuer, "iat": int(time.time()), "nonce": nonce}
+def key_proof(key: ec.EllipticCurvePrivateKey, issuer: str, nonce: str, clock: Clock = time.time) -> str:
+    claims = {"aud": issuer, "iat": int(clock()), "nonce": nonce}
     return jwt.encode(claims, key, "ES256", headers={"typ": "openid4vci-proof+jwt", "jwk": public_jwk(key)})
 
 
-def verify(credential: str, http: httpx2.Client) -> dict[str, Any]:
+def verify(credential: str, http: httpx2.Client, clock: Clock = time.time) -> dict[str, Any]:
     """Check the issuer's signature, the time and every disclosure; return all claims."""
     token, *disclosures, _ = credential.split("~")
     header = jwt.get_unverified_header(token)
@@ -196,12 +193,14 @@ def verify(credential: str, http: httpx2.Client) -> dict[str, Any]:
     keys = [one for one in document["jwks"]["keys"] if one.get("kid") == header.get("kid")]
     if len(keys) != 1:
         raise Refused("unknown_key", "the issuer does not publish this key")
+    timeless: jwt.types.Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}  # our clock decides
     try:
-        payload = jwt.decode(
-            token, jwt.PyJWK(keys[0]).key, ["ES256"], options={"require": ["iss", "exp", "vct", "cnf"]}
-        )
+        payload = jwt.decode(token, jwt.PyJWK(keys[0]).key, ["ES256"], options={"require": REQUIRED, **timeless})
     except jwt.PyJWTError as problem:
         raise Refused("not_verified", type(problem).__name__) from problem
+    starts, ends = max(payload.get("nbf", 0), payload.get("iat", 0)), payload["exp"]  # RFC 7519 §4.1.4 to §4.1.6
+    if not starts <= clock() < ends:
+        raise Refused("not_verified", "expired or not yet valid")
     return reveal(payload, disclosures)
 
 
@@ -253,7 +252,7 @@ def paths(credential: str) -> dict[str, list[str]]:
     return found
 
 
-def present(held: Held, disclose: Iterable[str], *, audience: str, nonce: str) -> str:
+def present(held: Held, disclose: Iterable[str], *, audience: str, nonce: str, clock: Clock = time.time) -> str:
     """Build a presentation with key binding that shows the chosen claims (`address.locality`) and nothing more.
 
     A claim with parts shows its parts only when they are named as well.
@@ -263,7 +262,7 @@ def present(held: Held, disclose: Iterable[str], *, audience: str, nonce: str) -
         raise Refused("unknown_claim", ", ".join(sorted(set(wanted) - set(known))))
     chosen = dict.fromkeys(one for path in wanted for one in known[path])
     shown = "~".join([held.credential.split("~")[0], *chosen, ""])
-    claims = {"aud": audience, "nonce": nonce, "iat": int(time.time()), "sd_hash": sha256(shown)}
+    claims = {"aud": audience, "nonce": nonce, "iat": int(clock()), "sd_hash": sha256(shown)}
     return shown + jwt.encode(claims, held.key, "ES256", headers={"typ": "kb+jwt"})
 
 
@@ -282,7 +281,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         if given.command == "receive":
-            receive(given.offer, given.tx_code).save(given.file)
+            with httpx2.Client(timeout=30) as http:
+                receive(given.offer, given.tx_code, http=http).save(given.file)
             print(f"kept in {given.file}: {', '.join(paths(Held.load(given.file).credential))}")
         elif given.command == "show":
             token, *shown, _ = Held.load(given.file).credential.split("~")

@@ -117,6 +117,10 @@ class Issuer:
     def now(self) -> int:
         return self.parts.clock()
 
+    def seconds(self) -> float:
+        """The clock of a wallet."""
+        return self.now / SECOND
+
     def later(self, seconds: int) -> None:
         self.offset[0] += seconds * SECOND
 
@@ -162,16 +166,6 @@ class Issuer:
         return [event.type for event in reversed(self.events())]
 
 
-class WalletClock:
-    """The example wallet's clock: the issuer's, which a test may move."""
-
-    def __init__(self, issuer: Issuer) -> None:
-        self.issuer = issuer
-
-    def time(self) -> float:
-        return self.issuer.now / SECOND
-
-
 @cache
 def declared() -> dict[str, Any]:
     """What the operator declared, read once."""
@@ -205,7 +199,6 @@ def running(
     with TestClient(application, base_url=ISSUER) as browser, TestClient(application, base_url=ISSUER) as wallet:
         browser.cookies.set("__Host-semel", cookie, domain="id.example.gov", path="/")
         issuer = Issuer(parts, register, person_id, browser, wallet, offset)
-        vars(example_wallet())["time"] = WalletClock(issuer)
         yield issuer
         assert browser.portal is not None
         browser.portal.call(parts.committer.close)

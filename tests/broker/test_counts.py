@@ -82,8 +82,7 @@ def walk(whole: Whole, meter: Meter) -> list[Cost]:
     whole.clock.later(30)  # another one-time code
     page = maria.press(maria.open(f"{page.url}/code"), "one-time-code", "continue", code=maria.codes.code())
     wallet = example_wallet()
-    vars(wallet)["time"] = type("Clock", (), {"time": staticmethod(whole.clock.seconds)})
-    wallet.receive(offer, re.sub(r"\D", "", page.get("tx-code").text), http=whole.client())
+    wallet.receive(offer, re.sub(r"\D", "", page.get("tx-code").text), http=whole.client(), clock=whole.clock.seconds)
     maria.press(maria.open("/sign-out"), "sign-out", "sign-out")
     return meter.take()
 

@@ -100,8 +100,9 @@ def test_a_credential_comes_through(whole: Whole) -> None:
     whole.clock.later(30)
     page = maria.press(maria.open(f"{page.url}/code"), "one-time-code", "continue", code=maria.codes.code())
     wallet = example_wallet()
-    vars(wallet)["time"] = type("Clock", (), {"time": staticmethod(whole.clock.seconds)})
-    held = wallet.receive(offer, re.sub(r"\D", "", page.get("tx-code").text), http=whole.client())
+    held = wallet.receive(
+        offer, re.sub(r"\D", "", page.get("tx-code").text), http=whole.client(), clock=whole.clock.seconds
+    )
     assert held.credential.count("~") > 1
     assert whole.types()[-1] == "credential.issued"
 

@@ -33,7 +33,7 @@ class Wallet:
 
     def __init__(self, issuer: Issuer) -> None:
         self.issuer = issuer
-        self.caller = holder.Caller(issuer.wallet)
+        self.caller = holder.Caller(issuer.wallet, issuer.seconds)
         self.key = holder.ec.generate_private_key(holder.ec.SECP256R1())
 
     def redeem(self, **form: str | None) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class Wallet:
         return str(self.issuer.wallet.post("/nonce").json()["c_nonce"])
 
     def proof(self, nonce: str | None = None) -> str:
-        return str(holder.key_proof(self.key, ISSUER, nonce or self.nonce()))
+        return str(holder.key_proof(self.key, ISSUER, nonce or self.nonce(), self.issuer.seconds))
 
     def ask(self, token: str, **body: Any) -> dict[str, Any]:
         wanted = {"credential_configuration_id": "residence", **body}
@@ -75,8 +75,8 @@ def refused(call: Callable[[], Any]) -> tuple[int, str]:
 
 def test_the_whole_way(issuer: Issuer) -> None:
     uri, page = issuer.offer()
-    held = holder.receive(uri, issuer.tx_code(page), http=issuer.wallet)
-    claims = holder.verify(held.credential, issuer.wallet)
+    held = holder.receive(uri, issuer.tx_code(page), http=issuer.wallet, clock=issuer.seconds)
+    claims = holder.verify(held.credential, issuer.wallet, issuer.seconds)
     assert claims["address"] == issuing.ADDRESS
     assert claims["family_name"] == "O'Møller"
     assert issuer.register.asked == [(frozenset(issuing.VALUES), "issue")]
@@ -85,11 +85,21 @@ def test_the_whole_way(issuer: Issuer) -> None:
     assert issued.party == "semel.wallet"
     assert issued.body["configuration"] == "residence"
     assert set(issued.private["items"].values()) == {"provided"}
-    shown = holder.present(held, ["address.locality"], audience="https://verifier.example", nonce="n")
+    shown = holder.present(
+        held, ["address.locality"], audience="https://verifier.example", nonce="n", clock=issuer.seconds
+    )
     published = issuer.wallet.get("/.well-known/jwt-vc-issuer").json()["jwks"]["keys"][0]
     key = JWK.from_json(json.dumps(published))
     seen = SDJWTVerifier(shown, lambda _i, _h: key, "https://verifier.example", "n").get_verified_payload()
     assert seen["address"] == {"locality": "Norr"}
+
+
+@pytest.mark.parametrize("moved", [-3600, 86_401])
+def test_the_wallet_keeps_time_by_its_own_clock(issuer: Issuer, moved: int) -> None:
+    uri, page = issuer.offer()
+    held = holder.receive(uri, issuer.tx_code(page), http=issuer.wallet, clock=issuer.seconds)
+    with pytest.raises(holder.Refused, match="not_verified"):
+        holder.verify(held.credential, issuer.wallet, lambda: issuer.seconds() + moved)
 
 
 def test_no_value_in_the_ledger_entry(issuer: Issuer) -> None:
@@ -254,9 +264,9 @@ BAD_REQUESTS: list[tuple[str, Bad, tuple[int, str]]] = [
     ("N21 both",                   lambda w, t: w.ask(t, credential_identifier="x"),                      (400, "invalid_credential_request")),
     ("N11 singular proof",         lambda w, t: w.ask(t, proof={"proof_type": "jwt", "jwt": w.proof()}),  (400, "invalid_credential_request")),
     ("N12 two proofs",             lambda w, t: w.ask(t, proofs={"jwt": [w.proof(), w.proof()]}),         (400, "invalid_proof")),
-    ("N04 empty nonce",            lambda w, t: w.ask(t, proofs={"jwt": [holder.key_proof(w.key, ISSUER, "")]}), (400, "invalid_proof")),
+    ("N04 empty nonce",            lambda w, t: w.ask(t, proofs={"jwt": [holder.key_proof(w.key, ISSUER, "", w.issuer.seconds)]}), (400, "invalid_proof")),
     ("N03 foreign nonce",          lambda w, t: w.ask(t, proofs={"jwt": [w.proof("A" * 76)]}),            (400, "invalid_nonce")),
-    ("N06 proof for another",      lambda w, t: w.ask(t, proofs={"jwt": [holder.key_proof(w.key, ISSUER + "/", w.nonce())]}), (400, "invalid_proof")),
+    ("N06 proof for another",      lambda w, t: w.ask(t, proofs={"jwt": [holder.key_proof(w.key, ISSUER + "/", w.nonce(), w.issuer.seconds)]}), (400, "invalid_proof")),
     ("encryption",                 lambda w, t: w.ask(t, credential_response_encryption={"jwk": {}}),     (400, "invalid_encryption_parameters")),
     ("not JSON",                   lambda w, t: w.caller.post(f"{ISSUER}/credential", access_token=t, data={"a": "b"}), (400, "invalid_credential_request")),
 ]
@@ -308,7 +318,7 @@ def test_nothing_is_issued_for_who_has_died(issuer: Issuer) -> None:
 def test_a_single_name_is_left_as_it_is(issuer: Issuer) -> None:
     wallet, token = redeemed(issuer)
     issuer.register.statuses["identity.family_name"] = "not_applicable"
-    claims = holder.verify(wallet.ask(token)["credentials"][0]["credential"], issuer.wallet)
+    claims = holder.verify(wallet.ask(token)["credentials"][0]["credential"], issuer.wallet, issuer.seconds)
     assert "family_name" not in claims
     assert issuer.events()[0].private["items"]["identity.family_name"] == "not_applicable"
 

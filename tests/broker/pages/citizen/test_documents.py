@@ -91,7 +91,7 @@ def test_a_new_number_replaces_the_old(issuer: Issuer) -> None:
     old, new = issuer.tx_code(page), issuer.tx_code(page)
     if old != new:
         with pytest.raises(holder.Refused, match="invalid_grant"):
-            holder.receive(uri, old, http=issuer.wallet)
+            holder.receive(uri, old, http=issuer.wallet, clock=issuer.seconds)
 
 
 def test_pressed_twice_it_is_one_offer(issuer: Issuer) -> None:
@@ -119,7 +119,7 @@ def test_the_list(issuer: Issuer) -> None:
     uri, page = issuer.offer()
     assert states(issuer) == ["offered"]
     number = issuer.tx_code(page)
-    holder.receive(uri, number, http=issuer.wallet)
+    holder.receive(uri, number, http=issuer.wallet, clock=issuer.seconds)
     assert states(issuer) == ["issued"]
 
 
