@@ -41,6 +41,7 @@ def sweep(tx: Tx, now: int) -> None:
     _forget(tx, tables.waiting_person, tables.waiting_person.c.expires <= now)
     _forget(tx, tables.known_subject, tables.known_subject.c.expires <= now)
     _forget(tx, tables.handover, tables.handover.c.expires <= now)
+    _forget(tx, tables.activation, tables.activation.c.expires <= now - HOUR)
     _forget(tx, tables.journey, tables.journey.c.expires <= now - HOUR)
     _forget(tx, tables.token_family, tables.token_family.c.expires <= now)
     _forget(tx, tables.refresh_token, tables.refresh_token.c.expires <= now)

@@ -20,6 +20,7 @@ from broker.doctor import checks, gather
 from broker.key_commands import keys
 from broker.migrations import history
 from broker.outbox_commands import outbox
+from broker.people_commands import citizens
 from broker.routes import ROUTES
 from broker.settings import Settings
 from broker.tables import install
@@ -36,12 +37,13 @@ groups = {
     "config": "The settings in force.",
     "ledger": "The published ledger: verify, export, checkpoint.",
 }
-db, people, config, ledger = (typer.Typer(no_args_is_help=True, help=text) for text in groups.values())
+db, invented, config, ledger = (typer.Typer(no_args_is_help=True, help=text) for text in groups.values())
 for _name, _group in {
-    **dict(zip(groups, (db, people, config, ledger), strict=True)),
+    **dict(zip(groups, (db, invented, config, ledger), strict=True)),
     "keys": keys,
     "clients": clients,
     "outbox": outbox,
+    "people": citizens,
 }.items():
     cli.add_typer(_group, name=_name)
 
@@ -159,7 +161,7 @@ def db_upgrade() -> None:
     terminal.out.print(f"The database is at {history.newest()}.")
 
 
-@people.command("list")
+@invented.command("list")
 def personas_list(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
     """The personas and what they sign in with; only outside production."""
     settings = Settings()

@@ -6,6 +6,8 @@ only runs out of time is nobody's decision, and the form that is being filled in
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
 from urllib.parse import urlencode
 
 from broker import needs
@@ -14,13 +16,31 @@ from broker.clients import web_address
 from broker.clients.registry import Client
 from broker.database import Tx
 from broker.notices import backchannel_logout
-from broker.sign_in import browser_state, relying_parties, session, subject
+from broker.notices.outbox import Outbox
+from broker.notices.security_events import Signals
+from broker.sign_in import browser_state, handover, relying_parties, session, subject
 from broker.sign_in.relying_parties import RelyingParty
 from broker.sign_in.session import Session
 from keys import errors as keys_errors
-from keys.vault import PersonKeys
+from keys.vault import PersonKeys, Vault
 
 SIGNED_OUT = "/signed-out"
+
+
+class Announcer(Protocol):
+    """What it takes to tell agencies that a session has ended: of `needs.Parts` these three."""
+
+    @property
+    def vault(self) -> Vault:
+        """Opens where a session signed in to."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """Takes the letters."""
+
+    @property
+    def signals(self) -> Signals:
+        """Takes the security events."""
 
 
 def signed_in_to(tx: Tx, wired: needs.Parts, live: Session, client: Client | None) -> bool:
@@ -31,7 +51,7 @@ def signed_in_to(tx: Tx, wired: needs.Parts, live: Session, client: Client | Non
     return relying_parties.note(tx, wired.vault.person(tx, live.person_id), live, party)
 
 
-def end(tx: Tx, wired: needs.Parts, live: Session, now: int) -> bool:
+def end(tx: Tx, wired: Announcer, live: Session, now: int) -> bool:
     """End a session and write the letters; False when it had ended before. `now` in microseconds."""
     ended = session.take(tx, live)
     if ended is None:
@@ -39,6 +59,28 @@ def end(tx: Tx, wired: needs.Parts, live: Session, now: int) -> bool:
     if ended.relying_parties is not None:
         _tell(tx, wired, ended, now)
     return True
+
+
+def end_all(
+    tx: Tx,
+    wired: Announcer,
+    person_id: str,
+    now: int,
+    *,
+    kept: Session | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> int:
+    """End every session of a person but `kept`, and what waits to become one; return how many were whole.
+
+    `now` in microseconds; `progress(done, of)` is called after each.
+    """
+    handover.withdraw(tx, person_id)
+    live = [one for one in session.of_person(tx, person_id, now) if kept is None or one.id_hash != kept.id_hash]
+    ended = 0
+    for done, one in enumerate(live, 1):
+        ended += end(tx, wired, one, now) and one.state == "full"
+        progress(done, len(live))
+    return ended
 
 
 def replaced(tx: Tx, wired: needs.Parts, live: Session | None, person_id: str, now: int) -> Session | None:
@@ -91,7 +133,7 @@ def forgotten(wired: needs.Parts, before: Session | None) -> tuple[Cookie, ...]:
     return (browser_state.cookie(needs.cookie_name(wired.secure, browser_state.NAME), None),)
 
 
-def _keys(tx: Tx, wired: needs.Parts, ended: Session) -> PersonKeys | None:
+def _keys(tx: Tx, wired: Announcer, ended: Session) -> PersonKeys | None:
     """The person's keys; none for one who was erased: nobody knows any more where they signed in to."""
     try:
         return wired.vault.person(tx, ended.person_id)
@@ -99,7 +141,7 @@ def _keys(tx: Tx, wired: needs.Parts, ended: Session) -> PersonKeys | None:
         return None
 
 
-def _tell(tx: Tx, wired: needs.Parts, ended: Session, now: int) -> None:
+def _tell(tx: Tx, wired: Announcer, ended: Session, now: int) -> None:
     keys = _keys(tx, wired, ended)
     if keys is None:
         return

@@ -48,6 +48,8 @@ from broker.pages import check_session, files
 from broker.pages.agency import reference
 from broker.pages.citizen import (
     account,
+    activate,
+    change_credentials,
     code_entry,
     consent,
     decide,
@@ -57,6 +59,7 @@ from broker.pages.citizen import (
     phone_confirm,
     receipt,
     requests,
+    security,
     sign_in,
     sign_out,
     stand_in,
@@ -173,6 +176,10 @@ ROUTES: list[Route] = [
     Route("GET",  "/i/{tx}/done",                              receipt.gather,          receipt.act,          "none",  "ISO/IEC TS 27560", "page"),
     Route("POST", "/i/{tx}/done",                              receipt.gather_continue, receipt.act_continue, "write", "RFC 6749 §4.1.2", "page"),
 
+    # Citizens: a link of the support desk
+    Route("GET",  "/activate/{token}",                         activate.gather,         activate.act,            "none",  "NIST SP 800-63B-4 §4.2", "page"),
+    Route("POST", "/activate/{token}",                         activate.gather_answer,  activate.act_answer,     "write", "NIST SP 800-63B-4 §4.2", "page"),
+
     # Citizens: a device's code
     Route("GET",  "/device",                                   code_entry.gather,       code_entry.act,          "none",  "RFC 8628 §3.3", "page"),
     Route("POST", "/device",                                   code_entry.gather_code,  code_entry.act_code,     "write", "RFC 8628 §3.3", "page"),
@@ -189,6 +196,12 @@ ROUTES: list[Route] = [
     Route("GET",  "/account/requests",                         requests.gather_list,    requests.act_list,       "none",  "CIBA Core §8", "page"),
     Route("GET",  "/account/requests/{tx}",                    requests.gather,         requests.act,            "none",  "CIBA Core §8", "page"),
     Route("POST", "/account/requests/{tx}",                    requests.gather_press,   requests.act_press,      "write", "CIBA Core §8", "page"),
+    Route("GET",  "/account/security",                         security.gather,         security.show,           "read",  "NIST SP 800-63B-4 §4.1", "page"),
+    Route("POST", "/account/security",                         security.gather_end,     security.end,            "write", "NIST SP 800-63B-4 §4.1", "page"),
+    Route("GET",  "/account/security/password",                change_credentials.gather, change_credentials.show_password, "none", "NIST SP 800-63B-4 §4.1", "page"),
+    Route("POST", "/account/security/password",                change_credentials.gather_password, change_credentials.act_password, "write", "NIST SP 800-63B-4 §4.1", "page"),
+    Route("GET",  "/account/security/app",                     change_credentials.gather, change_credentials.show_app, "none",  "NIST SP 800-63B-4 §4.1", "page"),
+    Route("POST", "/account/security/app",                     change_credentials.gather_app, change_credentials.act_app, "write", "NIST SP 800-63B-4 §4.1", "page"),
     Route("GET",  "/account/documents",                        documents.gather,        documents.documents,     "read",  "house", "page"),
     Route("GET",  "/account/documents/{id}/add-to-wallet",     documents.gather,        documents.add,           "read",  "house", "page"),
     Route("POST", "/account/documents/{id}/add-to-wallet",     documents.gather_add,    documents.make_offer,    "entry", "OpenID4VCI 1.0 §4", "page"),

@@ -6,12 +6,13 @@ What identifies something secret (a cookie, a code, a `request_uri`) is kept as 
 
 from sqlalchemy import Column, Index, LargeBinary, PrimaryKeyConstraint, Table, Text
 
-from broker import waiting_tables
+from broker import people_tables, waiting_tables
 from keys.tables import Integer64
 
 metadata = waiting_tables.metadata
 waiting_request, waiting_person = waiting_tables.waiting_request, waiting_tables.waiting_person
 known_subject = waiting_tables.known_subject
+activation = people_tables.activation
 
 install = Table(
     "install",

@@ -51,6 +51,14 @@ def allow(tx: Tx, kind: str, subject_mac: bytes, limit: Limit, now: int) -> int 
     return max(1, -((latest - (tat or latest)) // SECOND))
 
 
+def waits(tx: Tx, kind: str, subject_mac: bytes, limit: Limit, now: int) -> int:
+    """Return how many seconds a subject must wait before the next attempt would count; 0 when it may go on."""
+    key = opaque.digest(kind.encode() + b"\x00" + subject_mac)
+    tat = tx.execute(select(throttle.c.tat).where(throttle.c.key == key)).scalar_one_or_none() or 0
+    latest = now + 3600 * SECOND // limit.hourly * (limit.burst - 1)
+    return max(0, -((latest - tat) // SECOND))
+
+
 def clear(tx: Tx, kind: str, subject_mac: bytes) -> None:
     """Forget the attempts of a kind by a subject: they have just proven who they are."""
     tx.execute(delete(throttle).where(throttle.c.key == opaque.digest(kind.encode() + b"\x00" + subject_mac)))

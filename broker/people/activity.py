@@ -27,13 +27,19 @@ def record(tx: Tx, vault: Vault, person_id: str, what: Mapping[str, Any], now: i
     tx.execute(insert(table).values(id=made, stream_hash=_owner(keys.data, person_id), ts=now, sealed=sealed))
 
 
-def read(tx: Tx, vault: Vault, person_id: str, *, limit: int = 50) -> list[dict[str, Any]]:
-    """Give the newest rows of a person, newest first, each with its time `ts` in microseconds."""
+def read(tx: Tx, vault: Vault, person_id: str, *, limit: int = 50, before: str | None = None) -> list[dict[str, Any]]:
+    """Give the newest rows of a person, newest first, each with its `id` and its time `ts` in microseconds.
+
+    `before` is the id of a row, for the next page; what was deleted meanwhile begins at the newest again.
+    """
     keys = vault.person(tx, person_id)
-    rows = tx.execute(
-        select(table)
-        .where(table.c.stream_hash == _owner(keys.data, person_id))
-        .order_by(table.c.id.desc())
-        .limit(limit)
-    )
-    return [canonical.loads(sealing.decrypt(keys.data, row.sealed, row.id.encode())) | {"ts": row.ts} for row in rows]
+    owner = _owner(keys.data, person_id)
+    chosen = select(table).where(table.c.stream_hash == owner).order_by(table.c.ts.desc(), table.c.id.desc())
+    last = tx.execute(select(table.c.ts).where(table.c.id == before)).scalar_one_or_none() if before else None
+    if last is not None:
+        chosen = chosen.where((table.c.ts < last) | ((table.c.ts == last) & (table.c.id < before)))
+    rows = tx.execute(chosen.limit(limit))
+    return [
+        canonical.loads(sealing.decrypt(keys.data, row.sealed, row.id.encode())) | {"id": row.id, "ts": row.ts}
+        for row in rows
+    ]

@@ -22,6 +22,9 @@ from keys.vault import PersonKeys, Vault, person_stream
 
 Proofing = Literal["low", "substantial", "high"]
 
+UNSET = ""  # in place of a password's hash: no password fits
+NO_APP = 1 << 62  # in place of the last step: the app was taken away, and no code counts until another is set up
+
 _BY_ID = select(table).where(table.c.person_id == bindparam("person"))
 _PROFILE = select(table.c.profile_sealed).where(table.c.person_id == bindparam("person"))
 
@@ -48,7 +51,10 @@ class Profile:
 
 @dataclass(frozen=True)
 class Person:
-    """The row behind a sign-in. `password_hash` and `totp_sealed` open with the server's roots only."""
+    """The row behind a sign-in. `password_hash` and `totp_sealed` open with the server's roots only.
+
+    `created` in microseconds.
+    """
 
     person_id: str
     password_hash: str = field(repr=False)
@@ -56,13 +62,24 @@ class Person:
     totp_step: int
     proofing: Proofing
     disabled: bool
+    created: int
+    username_mac: bytes = field(repr=False)
+
+    @property
+    def has_app(self) -> bool:
+        """Whether codes of an authenticator app count for them now."""
+        return self.totp_sealed is not None and self.totp_step != NO_APP
+
+    def is_named(self, roots: RootKeyring, text: str) -> bool:
+        """Whether they sign in with this name."""
+        return self.username_mac in name_codes(roots, text)
 
 
 @dataclass(frozen=True)
 class Enrolment:
     """A new person: what they sign in with, how well they were identified, what they told us.
 
-    `password_hash` as `sign_in.password.seal` gives it; `totp_secret` in base32 (RFC 6238), None for a password alone.
+    `password_hash` as `sign_in.password.seal` gives it, `UNSET` until they choose one; `totp_secret` in base32 (RFC 6238), None for a password alone.
     """
 
     username: str = field(repr=False)
@@ -124,8 +141,14 @@ def name_codes(roots: RootKeyring, username: str) -> tuple[bytes, ...]:
     return roots.ring("pepper").macs(b"semel/username/v1\x00" + folded.encode("utf-8", "replace"))
 
 
+def set_second_factor(tx: Tx, roots: RootKeyring, person_id: str, secret: str, step: int) -> None:
+    """Store another secret (base32) of the authenticator app; codes up to `step` (of 30 s since 1970) count no more."""
+    sealed = roots.ring("totp").seal(secret.encode(), person_id.encode())
+    tx.execute(update(table).where(table.c.person_id == person_id).values(totp_sealed=sealed, totp_step=step))
+
+
 def renew_password(tx: Tx, person_id: str, password_hash: str) -> None:
-    """Store another hash of the same password, made at today's costs."""
+    """Store another hash: of the same password at today's costs, of a new one, or `UNSET`."""
     tx.execute(update(table).where(table.c.person_id == person_id).values(password_hash=password_hash))
 
 
@@ -161,4 +184,13 @@ def _profile_context(person_id: str) -> bytes:
 
 
 def _person(row: Row[Any]) -> Person:
-    return Person(row.person_id, row.password_hash, row.totp_sealed, row.totp_step, row.proofing, bool(row.disabled))
+    return Person(
+        row.person_id,
+        row.password_hash,
+        row.totp_sealed,
+        row.totp_step,
+        row.proofing,
+        bool(row.disabled),
+        row.created,
+        row.username_mac,
+    )

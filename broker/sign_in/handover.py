@@ -139,6 +139,11 @@ def redeem(tx: Tx, handle: str, now: int) -> Mapping[str, Any] | None:
     return None if found is None else {**found, "amr": tuple(found["amr"].split())}
 
 
+def withdraw(tx: Tx, person_id: str) -> None:
+    """Take back what a person allowed and no screen has redeemed yet."""
+    tx.execute(delete(table).where(table.c.person_id == person_id))
+
+
 def _answer(tx: Tx, found: Handover, now: int, **values: Any) -> bool:
     row = table.c
     open_ = update(table).where(row.id_hash == found.id_hash, row.state == "shown", row.expires > now)

@@ -45,10 +45,16 @@ def check(tx: Tx, roots: RootKeyring, person: Person, code: str, now: int) -> Ou
 
 def _step(roots: RootKeyring, person: Person, code: str, now: int) -> int | None:
     """Find the step a code belongs to."""
-    digits = typed_code.plain(code)
-    if person.totp_sealed is None or len(digits) != 6 or not (digits.isascii() and digits.isdigit()):
+    if person.totp_sealed is None:
         return None
-    secret = roots.ring("totp").open(person.totp_sealed, person.person_id.encode()).decode()
+    return step_of(roots.ring("totp").open(person.totp_sealed, person.person_id.encode()).decode(), code, now)
+
+
+def step_of(secret: str, code: str, now: int) -> int | None:
+    """Find the step that a code of this secret (base32) belongs to; None for a wrong one. `now` in microseconds."""
+    digits = typed_code.plain(code)
+    if len(digits) != 6 or not (digits.isascii() and digits.isdigit()):
+        return None
     codes, current, found = pyotp.TOTP(secret), now // 1_000_000 // STEP, None
     for step in range(current - DRIFT, current + DRIFT + 1):
         try:

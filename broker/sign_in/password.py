@@ -90,11 +90,18 @@ async def verify(stored: str | None, password: str, pepper: SealingRing) -> Verd
     return await asyncio.get_running_loop().run_in_executor(THREADS, _verify, stored, password, pepper)
 
 
+async def store(chosen: str, pepper: SealingRing) -> str:
+    """Return what is stored of a new password, hashed in a thread; check the choice first. Raises as `verify`."""
+    if THREADS._work_queue.qsize() > WAITING:  # noqa: SLF001 - as above
+        raise Busy
+    return seal(await asyncio.get_running_loop().run_in_executor(THREADS, digest, chosen), pepper)
+
+
 def _verify(stored: str | None, password: str, pepper: SealingRing) -> Verdict:
     if len(password) > LONGEST:
         password, stored = "", None
     try:
-        known = NOBODY if stored is None else pepper.open(base64.b64decode(stored), CONTEXT).decode()
+        known = NOBODY if not stored else pepper.open(base64.b64decode(stored), CONTEXT).decode()
         ARGON2.verify(known, _normal(password))
     except (VerificationError, InvalidHashError, SealBroken):
         return Verdict(fits=False)

@@ -121,6 +121,13 @@ def find(tx: Tx, cookie: str, now: int) -> Session | None:
     return None if row is None else _session(row)
 
 
+def of_person(tx: Tx, person_id: str, now: int) -> list[Session]:
+    """Return a person's live sessions, halves included, the newest sign-in first. `now` in microseconds."""
+    row = session.c
+    live = select(session).where(row.person_id == person_id, row.closed == 0, row.idle_until > now, row.expires > now)
+    return [_session(found) for found in tx.execute(live.order_by(row.auth_time.desc()))]
+
+
 def used(live: Session, now: int, idle: int) -> Session:
     """Return a session as it is once used now: the same one when that is not worth a write (once a minute is enough).
 

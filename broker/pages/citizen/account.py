@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import uuid6
 from starlette.requests import Request
@@ -18,7 +19,7 @@ from broker.answers import Later, Page, Redirect, Refusal
 from broker.authorization import journey
 from broker.database import Tx
 from broker.pages.citizen import requests, told
-from broker.people import people
+from broker.people import activity, people
 from consent import history, ledger_entry, permission
 from consent.history import Event
 from consent.ledger_entry import Entry, Stream
@@ -34,13 +35,14 @@ UNKNOWN = Refusal("not_found", status=404)
 
 @dataclass(frozen=True)
 class Facts:
-    """Who looks, in which language, and at what; `before` is a place in their stream, for the next page."""
+    """Who looks, in which language, and at what; for the next page `before` is a place in their stream, `before_note` a row's id."""
 
     wired: needs.Parts = field(repr=False)
     person_id: str
     language: str
     permission_id: str = ""
     before: int | None = None
+    before_note: str | None = None
     pressed: bool = False
     ask_erasure: bool = False
 
@@ -58,7 +60,8 @@ def act_home(answer: Page, _now: int) -> Page:
 async def gather(request: Request) -> Facts:
     """Find out whose account this is; stops with the way to sign-in for anyone not fully signed in."""
     session = needs.signed_in(request)
-    before = parameters.query(request).get("before", "")
+    query = parameters.query(request)
+    before, note = query.get("before", ""), query.get("note", "")
     named = str(request.path_params.get("id", ""))
     return Facts(
         wired=needs.parts(request),
@@ -66,6 +69,7 @@ async def gather(request: Request) -> Facts:
         language=needs.visitor(request).language,
         permission_id=named if ID.fullmatch(named) else "",
         before=int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None,
+        before_note=note if ID.fullmatch(note) else None,
     )
 
 
@@ -171,11 +175,28 @@ def stop(tx: Tx, facts: Facts, now: int) -> tuple[Page | Later | Redirect | Refu
 
 
 def show_activity(tx: Tx, facts: Facts, _now: int) -> Page:
-    """Show a page of the person's stream, newest first."""
-    events = history.read(tx, _stream(tx, facts), limit=PAGE, before=facts.before)
+    """Show a page of what happened, newest first: the person's stream of the ledger and the rest of their activity."""
     voice = _voice(facts)
-    older = f"/account/activity?before={events[-1].n}" if events and events[-1].n > 0 else None
-    return Page("activity.html", {"events": [voice.event(event) for event in events], "more_href": older})
+    events = history.read(tx, _stream(tx, facts), limit=PAGE, before=facts.before)
+    notes = activity.read(tx, facts.wired.vault, facts.person_id, limit=PAGE, before=facts.before_note)
+    both: list[Event | dict[str, Any]] = sorted([*events, *notes], key=_when, reverse=True)
+    shown, rest = both[:PAGE], both[PAGE:]
+    told = [voice.event(one) if isinstance(one, Event) else voice.note(one) for one in shown]
+    older = rest or len(events) == PAGE or len(notes) == PAGE
+    return Page("activity.html", {"events": told, "more_href": _older(facts, shown) if older and shown else None})
+
+
+def _when(one: Event | dict[str, Any]) -> int:
+    return one.ts if isinstance(one, Event) else int(one["ts"])
+
+
+def _older(facts: Facts, shown: list[Event | dict[str, Any]]) -> str:
+    """The address of the next page: where it begins in the stream and among the notes."""
+    entries = [one.n for one in shown if isinstance(one, Event)]
+    notes = [str(one["id"]) for one in shown if not isinstance(one, Event)]
+    before = entries[-1] if entries else facts.before
+    places = {"before": before, "note": notes[-1] if notes else facts.before_note}
+    return "/account/activity?" + urlencode({name: place for name, place in places.items() if place is not None})
 
 
 def _voice(facts: Facts) -> told.Voice:

@@ -15,6 +15,40 @@ NEVER = "Al-Hasan & <script>alert(1)</script>"
 SERVICE = {"name": "City of Norr", "title": "Childcare allowance", "domain": "childcare.norr.example"}
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaftsstraße 1048576"
 FORM = {"form_token": "7f" * 32, "signed_in": True}
+ACTIVATE = {
+    "form_token": "7f" * 32,
+    "action": "/activate/abc",
+    "purpose": "account",
+    "asks_code": False,
+    "alone": False,
+    "username": "",
+    "error": None,
+    "minutes": None,
+}
+AUTHENTICATOR = {
+    **FORM,
+    "action": "/account/security/app",
+    "back_href": "/account/security",
+    "setup": "c2VhbGVk",
+    "secret": "ABCD EFGH IJKL MNOP QRST UVWX YZ23 4567",
+    "qr_size": 29,
+    "qr_path": "M4 4h1v1h-1zM6 4h1v1h-1z",
+    "error": None,
+    "minutes": None,
+}
+SESSIONS = [
+    {"handle": "AbCdEfGhIjKlMnOpQrStUv", "since": NOW, "used": NOW + 60_000_000, "with_app": True, "this": True},
+    {"handle": "BbCdEfGhIjKlMnOpQrStUv", "since": NOW, "used": NOW, "with_app": False, "this": False},
+]
+SECURITY = {
+    **FORM,
+    "action": "/account/security",
+    "done": None,
+    "has_app": True,
+    "password_href": "/account/security/password",
+    "app_href": "/account/security/app",
+    "sessions": SESSIONS,
+}
 
 
 def row(item: str, label: str, *lines: str, required: bool = True, **more: Any) -> dict[str, Any]:
@@ -194,15 +228,46 @@ def event(kind: str, seq: int, **more: Any) -> dict[str, Any]:
     }
 
 
+EVERY_WHY = (
+    "refused",
+    "not_shown",
+    "not_held",
+    "not_held_told",
+    "not_applicable",
+    "not_applicable_told",
+    "withheld",
+    "source_unavailable",
+)
+NOTED = (
+    "permission.refused",
+    "sign_in.handed_over",
+    "account.activated",
+    "account.password_changed",
+    "account.second_factor_changed",
+    "account.sessions_ended",
+    "support.account_created",
+    "support.looked_up",
+    "support.password_reset",
+    "support.second_factor_reset",
+    "support.unlocked",
+    "support.sessions_listed",
+    "support.sessions_ended",
+)
 EVENTS = [
     event("credential.issued", 6, title="Proof of residence", agency="Semel"),
     event("permission.withdrawn", 5, items=[]),
     event("permission.ended_by_controller", 8, items=[]),
     event("permission.amended", 7),
     event("access.released", 9, processor="Norr Processing"),
-    event("access.released", 4),
+    event(
+        "access.released", 4, missing=[{"label": LONG, "why": "withheld"}, {"label": "Income", "why": "not_held_told"}]
+    ),
+    event("access.released", 11, items=[], missing=[{"label": "Income", "why": "source_unavailable"}]),
+    event("access.released", 12, repeat=True),
     event("permission.given", 3),
-    event("access.previewed", 2),
+    event("access.previewed", 2, missing=[{"label": "Income", "why": why} for why in EVERY_WHY]),
+    event("access.released", 13, items=[], missing=[{"label": "Income", "why": why} for why in EVERY_WHY]),
+    *({"at": NOW, "type": kind, "items": [], "missing": [], "repeat": False, "outcome": "ok"} for kind in NOTED),
     event("something.new", 1, agency=None, title=None, href=None),
 ]
 DOCUMENT = {
@@ -375,6 +440,64 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
         "account-empty",
         "account.html",
         {"signed_in": True, "person": LONG, "live": 0, "documents": 0, "latest": None, "waiting": 0},
+    ),
+    ("activate", "activate.html", ACTIVATE),
+    ("activate-wrong", "activate.html", {**ACTIVATE, "username": "maria", "error": "wrong_name"}),
+    ("activate-short", "activate.html", {**ACTIVATE, "username": "maria", "error": "password_short"}),
+    (
+        "activate-password",
+        "activate.html",
+        {**ACTIVATE, "purpose": "password", "asks_code": True, "error": "code_wrong"},
+    ),
+    ("activate-alone", "activate.html", {**ACTIVATE, "purpose": "password", "alone": True, "error": "password_short"}),
+    (
+        "activate-app",
+        "activate.html",
+        {**ACTIVATE, "purpose": "second_factor", "error": "too_many", "minutes": 3},
+    ),
+    *(
+        (f"activation-{outcome}", "activation_over.html", {"outcome": outcome})
+        for outcome in ("used", "expired", "unknown")
+    ),
+    ("authenticator", "authenticator.html", {**AUTHENTICATOR, "back_href": None}),
+    ("authenticator-wrong", "authenticator.html", {**AUTHENTICATOR, "error": "wrong"}),
+    (
+        "security",
+        "security.html",
+        {**SECURITY, "done": "password"},
+    ),
+    ("security-no-app", "security.html", {**SECURITY, "has_app": False, "sessions": SESSIONS[:1]}),
+    (
+        "change-password",
+        "change_password.html",
+        {**FORM, "action": "/account/security/password", "back_href": "/account/security", "alone": False},
+    ),
+    (
+        "change-password-common",
+        "change_password.html",
+        {
+            **FORM,
+            "action": "/account/security/password",
+            "back_href": "/account/security",
+            "alone": True,
+            "error": "password_common",
+        },
+    ),
+    (
+        "change-app",
+        "change_app.html",
+        {
+            **FORM,
+            "action": "/account/security/app",
+            "back_href": "/account/security",
+            "has_app": True,
+            "error": "wrong",
+        },
+    ),
+    (
+        "change-app-first",
+        "change_app.html",
+        {**FORM, "action": "/account/security/app", "back_href": "/account/security", "has_app": False},
     ),
     ("sharing", "sharing.html", {"signed_in": True, "live": [PERMISSION], "ended": [ENDED, ONCE]}),
     ("sharing-empty", "sharing.html", {"signed_in": True, "live": [], "ended": []}),

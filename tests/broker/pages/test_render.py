@@ -20,7 +20,7 @@ from tests.broker.pages.samples import NAMES, PLAIN, asking, sample
 LANGUAGES = render.languages()
 TEMPLATES = Path(render.HERE) / "citizen" / "templates"
 GOING_BACK = "form-post"  # the one form that ends at a service; our token is none of its business
-PARTS = {"base.html", "parts.html", "code_form.html", "notice.html"}
+PARTS = {"base.html", "parts.html", "code_form.html", "credential_fields.html", "notice.html"}
 RENDERER = render.Renderer()
 EVERY = pytest.mark.parametrize(("name", "language"), [(name, tongue) for name in NAMES for tongue in LANGUAGES])
 

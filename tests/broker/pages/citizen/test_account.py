@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from broker.database import Database
-from broker.people import people
+from broker.people import activity, people
 from broker.people.people import Enrolment, Profile
 from broker.sign_in import session
 from tests.broker import issuing
@@ -140,3 +141,39 @@ def test_older_events_are_a_page_further(issuer: Issuer) -> None:
     assert "You agreed to share" in first
     assert "You stopped sharing" not in first
     assert issuer.browser.get("/account/activity?before=x").status_code == 200
+
+
+def noted(issuer: Issuer, *kinds: str) -> None:
+    with issuer.parts.database.write() as tx:
+        for kind in kinds:
+            issuer.later(1)
+            activity.record(tx, issuer.parts.vault, issuer.person_id, {"type": kind}, issuer.now)
+
+
+def test_refusals_and_the_support_desk_stand_in_the_activity(issuer: Issuer) -> None:
+    noted(issuer, "permission.refused", "support.looked_up")
+    page = issuer.browser.get("/account/activity").text
+    assert page.index("The support desk looked at the state of your account") < page.index("You said no")
+
+
+def test_entries_and_notes_are_one_list_over_all_pages(issuer: Issuer) -> None:
+    """Every one once, newest first, however they are mixed."""
+    for _ in range(3):
+        noted(issuer, *["sign_in.handed_over"] * 20)
+        issuer.later(1000)  # an offer that waits would only be shown again
+        given(issuer)
+    seen, path = "", "/account/activity"
+    for _ in range(3):
+        page = issuer.browser.get(path).text
+        seen += page
+        more = re.search(r'href="(/account/activity[^"]+)"', page)
+        path = html.unescape(more[1]) if more else ""
+        if not path:
+            break
+    assert not path
+    kinds = re.findall("You agreed to share|You let another screen", seen)
+    entries = sum(one.type == "permission.given" for one in issuer.events())
+    assert kinds.count("You let another screen") == 60
+    assert kinds.count("You agreed to share") == entries
+    whens = re.findall(r'class="semel-events__when"><time datetime="([^"]+)"', seen)
+    assert whens == sorted(whens, reverse=True)

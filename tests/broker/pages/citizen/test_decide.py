@@ -127,6 +127,7 @@ def test_a_refusal_leaves_nothing_with_the_agency_and_nothing_sealed(whole: Whol
         "party": "norr-childcare",
         "purpose": "norr.childcare-allowance@3",
         "ts": whole.clock(),
+        "id": kept["id"],
     }
 
 

@@ -85,7 +85,8 @@ def text(page: Any) -> str:
 def site(provider: Any) -> Site:
     parts = provider.parts
     parts.secure, parts.trusted_proxies, parts.mode = parts.issuer.startswith("https:"), (), "demo"
-    rows = [row for row in ROUTES if "sign" in row.path or row.path.endswith("/code")]
+    ours = ("/activate", "/account/security")
+    rows = [row for row in ROUTES if "sign" in row.path or row.path.endswith("/code") or row.path.startswith(ours)]
     asgi = Starlette(routes=[StarletteRoute(row.path, app._endpoint(row), methods=[row.method]) for row in rows])
     asgi.state.parts, asgi.state.renderer = parts, RENDERER
     return Site(provider, asgi)
