@@ -17,6 +17,7 @@ from broker.sign_in import typed_code, user_code
 #: Every code field of every page, and where it is read. A new field that takes text belongs here, or is named as none.
 CODE_FIELDS = {
     ("code_form.html", "code"): "broker/sign_in/one_time_code.py",
+    ("credential_fields.html", "code"): "broker/sign_in/one_time_code.py",
     ("device.html", "user_code"): "broker/sign_in/user_code.py",
     ("phone_code.html", "typed"): "broker/sign_in/user_code.py",
 }
