@@ -94,7 +94,7 @@ def test_the_whole_way(issuer: Issuer) -> None:
     assert seen["address"] == {"locality": "Norr"}
 
 
-@pytest.mark.parametrize("moved", [-3600, 86_401])
+@pytest.mark.parametrize("moved", [-86_401, 86_401])
 def test_the_wallet_keeps_time_by_its_own_clock(issuer: Issuer, moved: int) -> None:
     uri, page = issuer.offer()
     held = holder.receive(uri, issuer.tx_code(page), http=issuer.wallet, clock=issuer.seconds)
