@@ -26,12 +26,12 @@ from broker.clients.registry import Registry
 from broker.committer import Committer
 from broker.database import Database, Tx
 from broker.door import Door, Endpoint
-from broker.egress import Egress
 from broker.errors import Speaks
 from broker.evidence import registers
 from broker.notices.delivery import Courier
 from broker.notices.outbox import Outbox
 from broker.notices.security_events import Signals
+from broker.outbound import Outbound
 from broker.pages import render
 from broker.publisher import Publisher
 from broker.routes import ROUTES, Route
@@ -59,7 +59,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
     roots = RootKeyring.parse(settings.root_keyring_text())
     with database.read() as tx:
         signing = SigningKeys.load(tx, roots.ring("signing"))
-    egress = Egress(settings.egress_allow, settings.egress_ca_file)
+    outbound = Outbound.open(settings.egress_allow, settings.client_egress_allow, settings.egress_ca_file)
     known = catalogue.load(settings.config_dir)
     signals = Signals(settings.issuer, Outbox(roots.ring("outbox")), roots.ring("signals"))
     from_server = database.dialect == "postgresql" and now is clock
@@ -78,14 +78,14 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         uses=sign_in.uses(settings.config_dir, known),
         registry=Registry.load(
             settings.config_dir,
-            egress,
+            outbound.client_addresses,
             mode=settings.mode,
             database=database,
             mutual_tls=MutualTls.load(settings.mtls_origin, settings.client_ca_file),
         ),
-        registers=registers.load(settings.config_dir, egress=egress, known=known),
+        registers=registers.load(settings.config_dir, egress=outbound.registers, known=known),
         credentials=credential_type.load(settings.config_dir),
-        egress=egress,
+        outbound=outbound,
         outbox=signals.outbox,
         signals=signals,
         data_dir=settings.data_dir,
@@ -132,7 +132,7 @@ def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI
             await asyncio.gather(*tasks, return_exceptions=True)
             await wired.committer.close()
             await wired.registers.aclose()
-            await wired.egress.aclose()
+            await wired.outbound.aclose()
             wired.database.close()
 
     app = Door(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False)
@@ -152,7 +152,7 @@ def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI
 def _courier(wired: needs.Parts) -> Courier:
     return Courier(
         wired.database,
-        wired.egress,
+        wired.outbound.deliveries,
         wired.outbox,
         keyring=lambda: wired.keyring,
         active=lambda client_id: wired.registry.active(client_id) is not None,

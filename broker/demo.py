@@ -83,13 +83,13 @@ class Plan:
             for name, value in os.environ.items()
             if not name.startswith("SEMEL_") or name == "SEMEL_DATABASE_URL" or name.endswith("_SECONDS")
         }
-        neighbours = [f"127.0.0.1:{port}" for port in self.ports[1:]]
         return inherited | {
             "SEMEL_MODE": "demo",
             "SEMEL_ISSUER": self.issuer,
             "SEMEL_DATA_DIR": str(self.data),
             "SEMEL_CONFIG_DIR": str(self.data / "config"),
-            "SEMEL_EGRESS_ALLOW": ",".join(neighbours),
+            "SEMEL_EGRESS_ALLOW": self.tax.removeprefix("http://"),
+            "SEMEL_CLIENT_EGRESS_ALLOW": "127.0.0.1,::1",  # a developer's own client, wherever it listens
         }
 
     def settings(self) -> Settings:

@@ -13,14 +13,16 @@ from typing import Final
 
 import httpcore2
 
+from broker.connection_limits import Busy, Limits, Places
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host and port to the addresses they stand for, as text; raises OSError when there is none."""
 
 PUBLIC_PORTS: Final = frozenset({443, 8443})
 READ_SECONDS: Final = 5.0
-CONNECTIONS: Final = 40
 KEEP_ALIVE_SECONDS: Final = 15.0
+LIMITS: Final = Limits(calls=40, per_host=40, waits=True)
 
 _URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?(/[!-~]*|)", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -37,7 +39,7 @@ class EgressRefused(Exception):
     """An outbound call was refused or failed; `reason` is one of a closed set and never holds the URL or the answer.
 
     Reasons: url, host, port, plain_http, address, unresolved, header, redirect, too_large, encoding, media_type,
-    timeout, unreachable.
+    timeout, unreachable, busy.
     """
 
     def __init__(self, reason: str) -> None:
@@ -61,7 +63,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Opening:
-    """One entry of SEMEL_EGRESS_ALLOW: a network, and the only port or any."""
+    """One entry of SEMEL_EGRESS_ALLOW or SEMEL_CLIENT_EGRESS_ALLOW: a network, and the only port or any."""
 
     network: ipaddress.IPv4Network | ipaddress.IPv6Network
     port: int | None
@@ -154,17 +156,22 @@ class _Pinned(httpcore2.AsyncNetworkBackend):
 
 
 class Egress:
-    """The one client. `allow` opens addresses beyond public ones; `ca_file` replaces the machine's trusted roots."""
+    """The client for one purpose. `allow` opens addresses beyond public ones; `ca_file` replaces the machine's trusted roots."""
 
     def __init__(
-        self, allow: Iterable[str] = (), ca_file: Path | None = None, *, resolve: Resolver = system_resolver
+        self,
+        allow: Iterable[str] = (),
+        ca_file: Path | None = None,
+        *,
+        limits: Limits = LIMITS,
+        resolve: Resolver = system_resolver,
     ) -> None:
         openings = tuple(opening(text) for text in allow)
         self._backends = {
             "http": _Pinned(openings, resolve, plain=True),
             "https": _Pinned(openings, resolve, plain=False),
         }
-        self._ca_file = ca_file
+        self._ca_file, self._limits, self.places = ca_file, limits, Places(limits)
         self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         logging.getLogger("httpcore2").setLevel(logging.WARNING)  # its DEBUG lines carry whole headers
@@ -186,9 +193,12 @@ class Egress:
         above 399 is a Reply; everything else raises EgressRefused.
         """
         scheme, prepared = _prepare(method, url, headers or {}, content, accept=media_types, seconds=timeout)
+        pool, host = self._pool(scheme), prepared.url.host + b":" + str(prepared.url.port).encode()
         try:
-            async with asyncio.timeout(timeout):
-                return await self._send(self._pool(scheme), prepared, max_bytes, media_types)
+            async with asyncio.timeout(timeout), self.places.taken(host.decode()):
+                return await self._send(pool, prepared, max_bytes, media_types)
+        except Busy:
+            raise EgressRefused("busy") from None
         except (TimeoutError, httpcore2.TimeoutException):
             raise EgressRefused("timeout") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
@@ -202,11 +212,11 @@ class Egress:
 
     def _pool(self, scheme: str) -> httpcore2.AsyncConnectionPool:
         if self._loop is not asyncio.get_running_loop():
-            self._loop, self._pools = asyncio.get_running_loop(), {}
+            self._loop, self._pools, self.places = asyncio.get_running_loop(), {}, Places(self._limits)
         if scheme not in self._pools:
             self._pools[scheme] = httpcore2.AsyncConnectionPool(
                 ssl_context=ssl.create_default_context(cafile=self._ca_file) if scheme == "https" else None,
-                max_connections=CONNECTIONS,
+                max_connections=self._limits.calls,
                 keepalive_expiry=KEEP_ALIVE_SECONDS,
                 network_backend=self._backends[scheme],
             )

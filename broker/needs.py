@@ -18,11 +18,11 @@ from broker.clients import web_address
 from broker.clients.registry import Client, Registry
 from broker.committer import Committer
 from broker.database import Database, Tx
-from broker.egress import Egress
 from broker.errors import Wire
 from broker.evidence.registers import Registers
 from broker.notices.outbox import Outbox
 from broker.notices.security_events import Signals
+from broker.outbound import Outbound
 from broker.people import accept_language
 from broker.sign_in import session as sessions
 from broker.signing_keys import SigningKeys
@@ -77,7 +77,7 @@ class Parts:
     registry: Registry
     registers: Registers
     credentials: Mapping[str, CredentialType]
-    egress: Egress
+    outbound: Outbound
     outbox: Outbox
     signals: Signals
     data_dir: Path

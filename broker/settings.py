@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     mtls_origin: str = ""
     client_ca_file: Path | None = None
     egress_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    client_egress_allow: Annotated[tuple[str, ...], NoDecode] = ()
     egress_ca_file: Path | None = None
 
     pushed_request_seconds: int = Field(default=60, gt=0, lt=600)  # FAPI 2.0 §5.3.2.2
@@ -62,7 +63,7 @@ class Settings(BaseSettings):
     key_announce_seconds: int = 3600
     key_retire_seconds: int = 30 * 86_400
 
-    @field_validator("trusted_proxies", "egress_allow", mode="before")
+    @field_validator("trusted_proxies", "egress_allow", "client_egress_allow", mode="before")
     @classmethod
     def _split(cls, given: Any) -> Any:
         return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
@@ -110,6 +111,8 @@ class Settings(BaseSettings):
                 raise ValueError("in production SEMEL_ISSUER must be https")
             if self.egress_allow:
                 raise ValueError("in production SEMEL_EGRESS_ALLOW must be empty")
+            if self.client_egress_allow:
+                raise ValueError("in production SEMEL_CLIENT_EGRESS_ALLOW must be empty")
         return self
 
     @property

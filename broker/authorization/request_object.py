@@ -27,6 +27,7 @@ STRONG, ANY = sorted(jws.ASYMMETRIC), sorted(jws.REQUEST_OBJECT.algs)
 ITS_OWN = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti", "sub"})
 STRUCTURED = frozenset({"claims", "authorization_details"})
 SKEW = 10  # seconds
+BUSY = "too many requests are being fetched from where this one is"
 
 
 async def read(
@@ -85,16 +86,26 @@ async def read_backchannel(
 
 
 async def fetch(address: str, client: Client, egress: Egress) -> str:
-    """Return the request object behind an address the client registered; `Wire` `invalid_request_uri` otherwise."""
-    if address not in client.request_uris:
-        raise Wire("invalid_request_uri", "the address of the request is not registered")
+    """Return the request object behind an address the client registered; `Wire` `invalid_request_uri` otherwise.
+
+    `temporarily_unavailable` (503) when as many of its requests as may be are already being fetched.
+    """
+    check_registered(address, client)
     try:
         reply = await egress.request("GET", address, max_bytes=jwe.MAX_SIZE, timeout=TIMEOUT, media_types=TYPES)
     except EgressRefused as refused:
+        if refused.reason == "busy":
+            raise Wire("temporarily_unavailable", BUSY, status=503, headers={"Retry-After": "5"}) from refused
         raise Wire("invalid_request_uri", f"the request cannot be fetched: {refused.reason}") from refused
     if reply.status != 200 or not reply.content.isascii():
         raise Wire("invalid_request_uri", "the request cannot be fetched")
     return reply.content.decode("ascii").strip()
+
+
+def check_registered(address: str, client: Client) -> None:
+    """Raise `Wire` `invalid_request_uri` for an address that the client did not register; nobody else's is fetched."""
+    if address not in client.request_uris:
+        raise Wire("invalid_request_uri", "the address of the request is not registered")
 
 
 def _opened(token: str, client: Client, keyring: Keyring) -> str:

@@ -178,13 +178,17 @@ def proxies(facts: Facts) -> Verdict:
 
 def outbound(facts: Facts) -> Verdict:
     """Whether outbound requests can reach inside."""
-    wide = [text for text in facts.configured.egress_allow if not _is_loopback(text)]
-    if wide:
-        return Verdict(
-            "warn",
-            f"addresses that clients name may lead into your network: {', '.join(wide)}",
-            "leave SEMEL_EGRESS_ALLOW empty, or name single addresses with their port",
-        )
+    for allowed, whose, setting in (
+        (facts.configured.client_egress_allow, "that clients name", "SEMEL_CLIENT_EGRESS_ALLOW"),
+        (facts.configured.egress_allow, "of registers", "SEMEL_EGRESS_ALLOW"),
+    ):
+        wide = [text for text in allowed if not _is_loopback(text)]
+        if wide:
+            return Verdict(
+                "warn",
+                f"addresses {whose} may lead into your network: {', '.join(wide)}",
+                f"leave {setting} empty, or name single addresses with their port",
+            )
     return Verdict("pass", "only public addresses are fetched from")
 
 

@@ -36,6 +36,7 @@ class Configured:
     schedule: Schedule
     trusted_proxies: tuple[str, ...]
     egress_allow: tuple[str, ...]
+    client_egress_allow: tuple[str, ...]
     legacy: tuple[str, ...]  # names of the settings with `legacy` in them that are on
     person_keys_beside_database: bool
 

@@ -69,6 +69,7 @@ def _configured(settings: Settings) -> Configured:
         schedule=settings.key_schedule(),
         trusted_proxies=settings.trusted_proxies,
         egress_allow=settings.egress_allow,
+        client_egress_allow=settings.client_egress_allow,
         legacy=tuple(name for name, value in values.items() if "legacy" in name and value),
         person_keys_beside_database=settings.database.startswith("sqlite")
         and settings.person_keys.absolute().is_relative_to(settings.data_dir.absolute()),

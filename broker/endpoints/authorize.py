@@ -40,6 +40,7 @@ PATH = "/authorize"
 SECOND = 1_000_000
 JOURNEYS = 12  # that one browser may be in at once
 JOURNEY_ID = 22  # characters
+FETCHES = Limit(hourly=1200, burst=60)  # requests that we are sent to fetch from their client, by address
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ async def gather(request: Request) -> Facts | Answer:
         if wired.registry.active(facts.client_id) is None:
             raise Wire("invalid_request_uri", "the request is unknown, used or too old")
         return facts
-    asked = await _unchecked(wired, given, now)
+    asked = await _unchecked(wired, given, now, sender.code(request))
     try:
         brought = PushedRequest(plain.new_id(), checks.check(asked, checks.At.AUTHORIZE), now)
         return replace(facts, brought=brought, kept=needs.keep_plain(request, brought))
@@ -103,14 +104,14 @@ def _is_pushed(given: Parameters) -> bool:
     return given.get("request_uri", "").startswith(pushed.PREFIX)
 
 
-async def _unchecked(wired: needs.Parts, given: Parameters, now: int) -> Unchecked:
+async def _unchecked(wired: needs.Parts, given: Parameters, now: int, network: bytes) -> Unchecked:
     """Find the client of a plain request and open its request object; what is wrong with either is told on a page."""
     client = wired.registry.active(given.get("client_id", ""))
     if client is None:
         raise Wire("unknown_client", "no such client")
     if client.profile != "baseline" or client.require_pushed_authorization_requests:
         raise Wire("invalid_request", "this client pushes its requests (RFC 9126 §5)")
-    token = await _signed(wired, given, client)
+    token = await _signed(wired, given, client, now, network)
     inside, to = given, await recipients.of_response(wired.registry, client, now)
     if token is not None:
         inside = await request_object.read(
@@ -119,12 +120,22 @@ async def _unchecked(wired: needs.Parts, given: Parameters, now: int) -> Uncheck
     return needs.unchecked(wired, client, inside, now, signed=token is not None, response_to=to)
 
 
-async def _signed(wired: needs.Parts, given: Parameters, client: Client) -> str | None:
-    """Give the request object that came by value, or by reference from where the client registered (RFC 9101 §5)."""
+async def _signed(wired: needs.Parts, given: Parameters, client: Client, now: int, network: bytes) -> str | None:
+    """Give the request object that came by value, or by reference from where the client registered (RFC 9101 §5).
+
+    Anybody can send us there, so one network may only so often (RFC 9101 §10.4.1).
+    """
     if "request" in given and "request_uri" in given:
         raise Wire("invalid_request", "request and request_uri together")
     if "request_uri" in given:
-        return await request_object.fetch(given["request_uri"], client, wired.egress)
+        request_object.check_registered(given["request_uri"], client)
+        with wired.database.write() as tx:
+            wait = throttle.allow(tx, "request-uri", network, FETCHES, now)
+        if wait is not None:
+            raise Wire(
+                "too_many", "requests by reference, too many at once", status=429, headers={"Retry-After": str(wait)}
+            )
+        return await request_object.fetch(given["request_uri"], client, wired.outbound.client_addresses)
     return given.get("request")
 
 
@@ -168,7 +179,7 @@ async def gather_post(request: Request) -> Posted | Answer:
     given, wired, now = await parameters.read(request), needs.parts(request), needs.parts(request).clock()
     if _is_pushed(given):
         return _to_get(given.get("client_id", ""), given["request_uri"])
-    asked = await _unchecked(wired, given, now)
+    asked = await _unchecked(wired, given, now, sender.code(request))
     try:
         checked = checks.check(asked, checks.At.AUTHORIZE)
     except Exception as problem:  # noqa: BLE001 - as above

@@ -146,7 +146,7 @@ async def _checked(
     scopes = SIGN_IN | set(streams.SCOPES) | grant_management.SCOPES | wired.uses.words.keys() | uses
     policy = Policy(profile, wired.mode, grants, scopes, authentication.methods(wired.registry), _default_scope(wired))
     client, made = registration.build(given, policy, **ours)
-    await sector.check(client, wired.egress)
+    await sector.check(client, wired.outbound.client_addresses)
     return client, made
 
 

@@ -47,7 +47,7 @@ def give_clients(whole: Whole, **changed: dict[str, Any]) -> None:
     """The registered clients, some of them changed (`norr_childcare` for `norr-childcare`)."""
     members = {name.replace("_", "-"): update for name, update in changed.items()}
     clients = [one.model_copy(update=members.get(one.client_id, {})) for one in whole.parts.registry.all()]
-    whole.give(registry=Registry(clients, KeySets(whole.parts.egress), mode="sandbox"))
+    whole.give(registry=Registry(clients, KeySets(whole.parts.outbound.client_addresses), mode="sandbox"))
 
 
 def prepare(whole: Whole) -> None:
@@ -59,7 +59,11 @@ def prepare(whole: Whole) -> None:
         "redirect_uris": [f"https://{ACTOR}.example/callback"],
     }
     acting = ClientMetadata.model_validate({**about, "jwks": {"keys": [jwk]}})
-    whole.give(registry=Registry([*whole.parts.registry.all(), acting], KeySets(whole.parts.egress), mode="sandbox"))
+    whole.give(
+        registry=Registry(
+            [*whole.parts.registry.all(), acting], KeySets(whole.parts.outbound.client_addresses), mode="sandbox"
+        )
+    )
     grants = ("authorization_code", "refresh_token", GRANT)
     give_clients(whole, norr_childcare={"grant_types": grants}, norr_planning={"grant_types": grants})
     give_uses(whole, *(named(whole.parts.uses.get(use), OFFICE) for use in USES))

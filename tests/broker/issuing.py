@@ -31,6 +31,7 @@ from broker.evidence.registers import Registers
 from broker.evidence.source import Evidence, Found, Phase, SourceUnavailable, Subject
 from broker.notices.outbox import Outbox
 from broker.notices.security_events import Signals
+from broker.outbound import Outbound
 from broker.pages import render
 from broker.people import people
 from broker.people.people import Enrolment, Profile
@@ -225,7 +226,7 @@ def _parts(database: Database, folder: Path, register: Register, clock: Any) -> 
         "vault": Vault(folder / "person-keys"),
         "registry": Registry([], KeySets(Egress())),
         "registers": Registers({"population": register}, dict.fromkeys(VALUES, "population")),
-        "egress": Egress(),
+        "outbound": Outbound.open((), (), None),
         "outbox": outbox,
         "ledger_dir": folder / "ledger",
         "data_dir": folder,

@@ -45,7 +45,10 @@ class Leaving:
             one.model_copy(update=members) if one.client_id == client_id else one for one in registry._clients.values()
         ]
         made = Registry(
-            changed, KeySets(self.whole.parts.egress), mode=registry._mode, database=self.whole.parts.database
+            changed,
+            KeySets(self.whole.parts.outbound.client_addresses),
+            mode=registry._mode,
+            database=self.whole.parts.database,
         )
         self.whole.give(registry=made)
 
@@ -98,7 +101,7 @@ def running(database: Database, url: str, folder: Path, now: int, **settings: An
         told = {
             name: stack.enter_context(listening(Receiver(lambda _: (200, {}, b"")))) for name in (CHILDCARE, PLANNING)
         }
-        given = {"egress_allow": ("127.0.0.1",), **settings}
+        given = {"client_egress_allow": ("127.0.0.1",), **settings}
         leaving = Leaving(stack.enter_context(wholes.running(database, url, folder, now, **given)), told)
         for name, receiver in told.items():
             leaving.register(name, backchannel_logout_uri=f"{receiver.url}/backchannel-logout?v=1")

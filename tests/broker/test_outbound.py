@@ -11,6 +11,7 @@ import gzip
 import re
 import ssl
 from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import httpcore2
 import pytest
 
 from broker.egress import Egress
+from broker.outbound import CLIENT_ADDRESSES, Outbound
 from tests.broker.fetchers import FETCHERS, GOT, Fetcher
 from tests.broker.test_egress import Handler, answers, authority, names, ok, served
 
@@ -372,3 +374,109 @@ def test_what_is_right_is_got(trusted: Any) -> None:
             continue  # its answer leads on to the next question
         told = asyncio.run(reached(answers(body.get(fetcher.name, ok(b"{}"))), trusted, [fetcher]))
         assert told == {fetcher.name: (GOT, 1)}
+
+
+# --- ways out by purpose
+
+
+PURPOSE = {
+    "jwks_uri": "client_addresses",
+    "request_uri": "client_addresses",
+    "sector_identifier_uri": "client_addresses",
+    "register's token": "registers",
+    "register's answer": "registers",
+}
+
+
+def way(outbound: Outbound, fetcher: Fetcher) -> Egress:
+    """The one that the program uses for this; every fetcher but these delivers."""
+    found: Egress = getattr(outbound, PURPOSE.get(fetcher.name, "deliveries"))
+    return found
+
+
+@each
+@pytest.mark.parametrize("opened", ["registers", "clients"])
+def test_what_is_open_for_registers_is_closed_for_what_clients_name(fetcher: Fetcher, opened: str) -> None:
+    async def run() -> str:
+        async with served(answers(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")) as there:
+            allowed = [f"127.0.0.1:{there.port}"]
+            outbound = Outbound.open(*((allowed, []) if opened == "registers" else ([], allowed)), None)
+            why = await fetcher.fetch(way(outbound, fetcher), f"http://127.0.0.1:{there.port}/x")
+            await outbound.aclose()
+            assert (why == "address") == (there.heads == [])
+            return why
+
+    own = "registers" if PURPOSE.get(fetcher.name) == "registers" else "clients"
+    assert (asyncio.run(run()) == "address") == (opened != own)
+
+
+STRANGERS = 160
+HOSTS = 40
+
+
+class Slow:
+    """Servers that never answer, one a port, and how many calls they hold."""
+
+    def __init__(self) -> None:
+        self.held, self.enough, self._never = 0, asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+        self.held += 1
+        if self.held == CLIENT_ADDRESSES.calls:
+            self.enough.set()
+        await self._never.wait()
+
+
+def test_strangers_with_slow_addresses_hold_up_no_register_and_no_delivery() -> None:
+    """160 requests with slow addresses: as many wait as may, the others are refused at once, and a register has free places."""
+    by_name = {fetcher.name: fetcher for fetcher in FETCHERS}
+
+    async def run() -> None:
+        slow = Slow()
+        async with AsyncExitStack() as stack:
+            ports = [(await stack.enter_async_context(served(slow))).port for _ in range(HOSTS)]
+            register = await stack.enter_async_context(served(answers(ok(b'{"items":{}}'))))
+            outbound = Outbound.open([f"127.0.0.1:{register.port}"], ["127.0.0.1"], None)
+            strangers = [
+                asyncio.create_task(
+                    by_name["request_uri"].fetch(outbound.client_addresses, f"http://127.0.0.1:{ports[n % HOSTS]}/{n}")
+                )
+                for n in range(STRANGERS)
+            ]
+            await slow.enough.wait()
+            refused = [task.result() for task in strangers if task.done()]
+            assert refused == ["temporarily_unavailable"] * (STRANGERS - CLIENT_ADDRESSES.calls)
+            answer = by_name["register's answer"]
+            assert await answer.fetch(outbound.registers, f"http://127.0.0.1:{register.port}/x") == GOT
+            letter = by_name["letter backchannel_logout"]
+            assert await letter.fetch(outbound.deliveries, f"http://127.0.0.1:{register.port}/x") == GOT
+            assert slow.held == CLIENT_ADDRESSES.calls, "none of the slow calls has ended"
+            assert (outbound.registers.places.waited, outbound.deliveries.places.waited) == (0, 0)
+            for task in strangers:
+                task.cancel()
+            await asyncio.gather(*strangers, return_exceptions=True)
+            await outbound.aclose()
+
+    asyncio.run(run())
+
+
+def test_one_slow_host_takes_its_own_places_only() -> None:
+    by_name = {fetcher.name: fetcher for fetcher in FETCHERS}
+    jwks = b'{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'
+
+    async def run() -> list[str]:
+        slow = Slow()
+        async with served(slow) as there, served(answers(ok(jwks))) as other:
+            egress = Outbound.open([], ["127.0.0.1"], None).client_addresses
+            fetch = by_name["request_uri"].fetch
+            strangers = [asyncio.create_task(fetch(egress, f"http://127.0.0.1:{there.port}/{n}")) for n in range(20)]
+            await asyncio.wait(strangers, return_when=asyncio.FIRST_COMPLETED)
+            assert await by_name["jwks_uri"].fetch(egress, f"http://127.0.0.1:{other.port}/jwks") == GOT
+            refused = [task.result() for task in strangers if task.done()]
+            for task in strangers:
+                task.cancel()
+            await asyncio.gather(*strangers, return_exceptions=True)
+            await egress.aclose()
+            return refused
+
+    assert asyncio.run(run()) == ["temporarily_unavailable"] * (20 - CLIENT_ADDRESSES.per_host)

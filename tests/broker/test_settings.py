@@ -28,6 +28,7 @@ def test_each_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatch
         "SEMEL_CONFIG_DIR": "/etc/semel",
         "SEMEL_TRUSTED_PROXIES": "192.0.2.1, 192.0.2.2,",
         "SEMEL_EGRESS_ALLOW": "127.0.0.1",
+        "SEMEL_CLIENT_EGRESS_ALLOW": "127.0.0.1, ::1",
         "SEMEL_CODE_SECONDS": "30",
         "SEMEL_UNKNOWN": "x",
     }.items():
@@ -36,6 +37,7 @@ def test_each_setting_is_an_environment_variable(monkeypatch: pytest.MonkeyPatch
     assert settings.issuer == "https://id.example.gov"
     assert settings.trusted_proxies == ("192.0.2.1", "192.0.2.2")
     assert settings.egress_allow == ("127.0.0.1",)
+    assert settings.client_egress_allow == ("127.0.0.1", "::1")
     assert settings.durations.code == 30
     assert settings.config_dir == Path("/etc/semel")
     assert settings.database == f"sqlite:///{tmp_path}/semel.db"
@@ -67,6 +69,7 @@ REFUSED = [
     ("a port is one",                      {"issuer": "https://id.example.gov:99999"},                  "Port"),
     ("production",                         {"issuer": "http://localhost:8000", "mode": "production"},   "https"),
     ("production",                         {"egress_allow": "127.0.0.1"},                               "SEMEL_EGRESS_ALLOW"),
+    ("production",                         {"client_egress_allow": "127.0.0.1"},                        "SEMEL_CLIENT_EGRESS_ALLOW"),
     ("RFC 8705 §5: an origin",             {"mtls_origin": "https://mtls.example.gov/x", "trusted_proxies": "127.0.0.1"}, "SEMEL_MTLS_ORIGIN"),
     ("RFC 8705 §5: https",                 {"mtls_origin": "http://mtls.example.gov", "trusted_proxies": "127.0.0.1"}, "SEMEL_MTLS_ORIGIN"),
     ("RFC 9440 §4: from a proxy only",     {"mtls_origin": "https://mtls.example.gov"},                 "SEMEL_TRUSTED_PROXIES"),

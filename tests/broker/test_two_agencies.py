@@ -50,7 +50,9 @@ def registered(whole: Whole) -> None:
     known, grants = whole.parts.registry, ("authorization_code", "refresh_token", "client_credentials")
     more = {"grant_types": grants, "authorization_signed_response_alg": "ES256"}
     clients = [one.model_copy(update=more) for one in known._clients.values()]
-    made = Registry(clients, KeySets(whole.parts.egress), mode=known._mode, database=whole.parts.database)
+    made = Registry(
+        clients, KeySets(whole.parts.outbound.client_addresses), mode=known._mode, database=whole.parts.database
+    )
     whole.give(registry=made)
 
 

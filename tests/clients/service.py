@@ -183,9 +183,7 @@ class Service:
 
     def environment(self) -> dict[str, str]:
         given = self.plan.environment()
-        told = [f"127.0.0.1:{client.port}" for client in self.clients.values() if client.port]
         return given | {
-            "SEMEL_EGRESS_ALLOW": ",".join([given["SEMEL_EGRESS_ALLOW"], *told]),
             "SEMEL_ISSUER": self.issuer,
             "SEMEL_DATABASE_URL": "",
             "SEMEL_TRUSTED_PROXIES": "127.0.0.1",

@@ -60,7 +60,7 @@ SETTINGS = {
 SOUND = Facts(
     now=NOW,
     configured=Configured(
-        ISSUER, "production", 60, 300, 60, 1800, Schedule(90 * 86_400, 3600, {}), ("10.0.0.7",), (), (), False
+        ISSUER, "production", 60, 300, 60, 1800, Schedule(90 * 86_400, 3600, {}), ("10.0.0.7",), (), (), (), False
     ),
     stored=Stored(
         dialect="postgresql",
@@ -148,7 +148,8 @@ ROWS: list[tuple[str, str, Any, str, str, str]] = [
     ("proxies",             "configured.trusted_proxies",            ("proxy",),                                          "fail",  "not one address", "SEMEL_TRUSTED_PROXIES"),
     ("proxies",             "configured.trusted_proxies",            ("8.8.8.8",),                                        "warn",  "public",          "own proxies"),
     ("proxies",             "configured.trusted_proxies",            (),                                                  "warn",  "one address",     "X-Forwarded-For"),
-    ("outbound",            "configured.egress_allow",               ("10.0.0.0/8",),                                     "warn",  "your network",    "SEMEL_EGRESS_ALLOW"),
+    ("outbound",            "configured.egress_allow",               ("10.0.0.0/8",),                                     "warn",  "of registers",    "SEMEL_EGRESS_ALLOW"),
+    ("outbound",            "configured.client_egress_allow",        ("10.0.0.0/8",),                                     "warn",  "clients name",    "SEMEL_CLIENT_EGRESS_ALLOW"),
     ("database",            "stored",                                Stored(problem="connection refused"),                "fail",  "refused",         "SEMEL_DATABASE_URL"),
     ("database",            "stored.revision",                       None,                                                "fail",  "never",           "semel init"),
     ("database",            "stored.revision",                       "0001",                                              "fail",  "0007",            "semel db upgrade"),
@@ -260,7 +261,8 @@ def test_sqlite_on_a_network_file_system() -> None:
 
 def test_a_loopback_opening_is_no_way_inside() -> None:
     inside = ("127.0.0.1:8003", "[::1]:8003", "127.0.0.0/8", "::1")
-    assert told(changed(SOUND, "configured.egress_allow", inside))["outbound"].status == "pass"
+    for setting in ("egress_allow", "client_egress_allow"):
+        assert told(changed(SOUND, f"configured.{setting}", inside))["outbound"].status == "pass"
 
 
 def test_settings_named_legacy_are_found_by_their_name(tmp_path: Any) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import secrets
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
@@ -17,6 +18,7 @@ from broker.clients.key_sets import KeySets
 from broker.clients.metadata import ClientMetadata
 from broker.clients.registry import Registry
 from broker.egress import Egress, EgressRefused, Reply
+from broker.endpoints.authorize import FETCHES
 from broker.tables import metadata
 from examples.browse import Page, Tree
 from tests.actors import Citizen
@@ -465,7 +467,7 @@ class Elsewhere(Egress):
 def test_signed_by_reference(asking: Asking) -> None:
     """RFC 9101 §5.2: fetched from the registered address, bounded."""
     network = Elsewhere(Reply(200, {}, asking.signed().encode()))
-    asking.whole.give(egress=network)
+    asking.whole.give(outbound=SimpleNamespace(client_addresses=network))
     said = {"client_id": "norr-planning", "request_uri": REFERENCE}
     assert asking.whole.citizen().open("/authorize?" + urlencode(said)).has("sign-in")
     ((url, bounds),) = network.asked
@@ -485,12 +487,36 @@ def test_signed_by_reference(asking: Asking) -> None:
     ],
 )  # fmt: skip
 def test_what_comes_from_the_address(asking: Asking, reply: Any, code: str) -> None:
-    asking.whole.give(egress=Elsewhere(reply))
+    asking.whole.give(outbound=SimpleNamespace(client_addresses=Elsewhere(reply)))
     sent = arrive(
         asking.whole.citizen(), "/authorize?" + urlencode({"client_id": "norr-planning", "request_uri": REFERENCE})
     )
     assert (sent.status_code, told(sent)) == (400, code)
     assert asking.rows() == {}
+
+
+def test_one_network_sends_us_to_fetch_so_often_and_no_more(asking: Asking) -> None:
+    """RFC 9101 §10.4.1: what anybody can cause is counted by where it comes from; an address nobody registered costs nothing."""
+    network = Elsewhere(Reply(404, {}, b""))
+    asking.whole.give(outbound=SimpleNamespace(client_addresses=network))
+    person = asking.whole.citizen()
+    known, unknown = ({"client_id": "norr-planning", "request_uri": uri} for uri in (REFERENCE, REFERENCE + "x"))
+    for _ in range(FETCHES.burst):
+        arrive(person, "/authorize?" + urlencode(unknown))
+        arrive(person, "/authorize?" + urlencode(known))
+    sent = arrive(person, "/authorize?" + urlencode(known))
+    assert (sent.status_code, told(sent)) == (429, "too_many")
+    assert int(sent.headers["retry-after"]) >= 1
+    assert len(network.asked) == FETCHES.burst
+    asking.whole.clock.later(int(sent.headers["retry-after"]))
+    assert arrive(person, "/authorize?" + urlencode(known)).status_code == 400
+
+
+def test_too_many_fetches_from_one_client_are_refused_and_never_queued(asking: Asking) -> None:
+    asking.whole.give(outbound=SimpleNamespace(client_addresses=Elsewhere(EgressRefused("busy"))))
+    said = {"client_id": "norr-planning", "request_uri": REFERENCE}
+    sent = arrive(asking.whole.citizen(), "/authorize?" + urlencode(said))
+    assert (sent.status_code, told(sent), sent.headers["retry-after"]) == (503, "temporarily_unavailable", "5")
 
 
 # --- who signs in, and how

@@ -35,7 +35,7 @@ def registered(whole: Whole) -> None:
     clients = [
         one.model_copy(update=changed | {"scope": f"{one.scope} {MANAGE}"}) for one in whole.parts.registry.all()
     ]
-    whole.give(registry=Registry(clients, KeySets(whole.parts.egress), mode="sandbox"))
+    whole.give(registry=Registry(clients, KeySets(whole.parts.outbound.client_addresses), mode="sandbox"))
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_the_scope_is_needed(agency: Agency, maria: Citizen, method: str, scope:
 
 def test_a_scope_that_was_not_registered_is_not_granted(whole: Whole, agency: Agency, maria: Citizen) -> None:
     plain = [one.model_copy(update={"scope": f"openid {USE}"}) for one in whole.parts.registry.all()]
-    whole.give(registry=Registry(plain, KeySets(whole.parts.egress), mode="sandbox"))
+    whole.give(registry=Registry(plain, KeySets(whole.parts.outbound.client_addresses), mode="sandbox"))
     token = given(agency, maria)
     assert token["scope"] == f"openid {USE} identity.given_name"
     assert error(query(agency, token)) == (403, "insufficient_scope")
@@ -220,14 +220,14 @@ def expired(whole: Whole, _agency: Agency, _token: dict[str, Any]) -> None:
 
 def disabled(whole: Whole, _agency: Agency, _token: dict[str, Any]) -> None:
     off = [one.model_copy(update={"disabled": True}) for one in whole.parts.registry.all()]
-    whole.give(registry=Registry(off, KeySets(whole.parts.egress), mode="sandbox"))
+    whole.give(registry=Registry(off, KeySets(whole.parts.outbound.client_addresses), mode="sandbox"))
 
 
 def public(whole: Whole, _agency: Agency, _token: dict[str, Any]) -> None:
     """§5.1: only clients that authenticate manage grants."""
     changed = {"token_endpoint_auth_method": "none", "profile": "baseline", "grant_types": GRANTS[:2]}
     clients = [one.model_copy(update=changed) for one in whole.parts.registry.all()]
-    whole.give(registry=Registry(clients, KeySets(whole.parts.egress), mode="sandbox"))
+    whole.give(registry=Registry(clients, KeySets(whole.parts.outbound.client_addresses), mode="sandbox"))
 
 
 def other_key(whole: Whole, agency: Agency, _token: dict[str, Any]) -> None:
@@ -471,7 +471,7 @@ def test_merge_of_details(agency: Agency, maria: Citizen) -> None:
 def test_a_sign_in_alone_is_a_grant_too(whole: Whole, agency: Agency, maria: Citizen) -> None:
     """OpenID Connect Core §5.4: what it holds are claims."""
     wider = [one.model_copy(update={"scope": f"openid profile email {MANAGE}"}) for one in whole.parts.registry.all()]
-    whole.give(registry=Registry(wider, KeySets(whole.parts.egress), mode="sandbox"))
+    whole.give(registry=Registry(wider, KeySets(whole.parts.outbound.client_addresses), mode="sandbox"))
     page = maria.open(agency.asks(scope=f"openid email {MANAGE}"))
     token = agency.token(maria.press(page, "consent", "share"))
     told = query(agency, token).json()
@@ -538,7 +538,7 @@ def test_refused_at_the_front_door(whole: Whole, agency: Agency, maria: Citizen)
     """§5.4: a plain request is told where its answer may go."""
     changed = {"profile": "baseline", "require_pushed_authorization_requests": False}
     plain = [one.model_copy(update=changed) for one in whole.parts.registry.all()]
-    whole.give(registry=Registry(plain, KeySets(whole.parts.egress), mode="sandbox"))
+    whole.give(registry=Registry(plain, KeySets(whole.parts.outbound.client_addresses), mode="sandbox"))
     said = agency.request(scope=NARROW, grant_management_action="merge", grant_id="x" * 32)
     back = agency.receives(maria.open(f"/authorize?{urlencode(said)}"))
     assert back["error"] == "invalid_grant_id"

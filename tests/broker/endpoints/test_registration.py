@@ -115,7 +115,7 @@ class Office:
 def office(provider: Provider) -> Office:
     site = Site({LIST: json.dumps([CALLBACK, "https://second.example/cb"]).encode()})
     rules = software.Registration.model_validate({"software_statement_issuers": (VOUCHERS,)})
-    provider.parts.egress = site
+    provider.parts.outbound = SimpleNamespace(client_addresses=site)
     provider.parts.registry = Registry(
         provider.parts.registry.all(),
         KeySets(Egress()),
@@ -497,7 +497,7 @@ def test_a_sector_list_on_an_inner_address(office: Office, address: str) -> None
     async def resolve(_host: str, _port: int) -> list[str]:
         return [address]
 
-    office.provider.parts.egress = Egress(resolve=resolve)
+    office.provider.parts.outbound = SimpleNamespace(client_addresses=Egress(resolve=resolve))
     told = office.register({**GOOD, "sector_identifier_uri": "https://inner.example/s"})
     assert (told.status, told.error) == (400, META)
     assert told.body["error_description"] == "sector_identifier_uri cannot be read"

@@ -27,7 +27,7 @@ HEADER = "Bearer tell-tale-secret"
 @pytest.fixture
 def whole(database: Database, database_url: str, tmp_path: Path, now: int) -> Iterator[Whole]:
     """The broker in this process; it may call this machine."""
-    with signals.running(database, database_url, tmp_path, now, egress_allow=("127.0.0.1",)) as running:
+    with signals.running(database, database_url, tmp_path, now, client_egress_allow=("127.0.0.1",)) as running:
         yield running
 
 

@@ -21,7 +21,7 @@ from tests.broker.whole import ISSUER, Whole
 @pytest.fixture
 def whole(database: Database, database_url: str, tmp_path: Path, now: int) -> Iterator[Whole]:
     """The broker in this process; its agencies may hear of security events, and listen on this machine."""
-    with signals.running(database, database_url, tmp_path, now, egress_allow=("127.0.0.1",)) as running:
+    with signals.running(database, database_url, tmp_path, now, client_egress_allow=("127.0.0.1",)) as running:
         yield running
 
 
