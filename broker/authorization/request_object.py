@@ -9,11 +9,14 @@
 
 from typing import Any
 
+from broker import throttle
 from broker.clients.key_sets import NoKeys
 from broker.clients.registry import Client, Registry
+from broker.database import Database
 from broker.egress import Egress, EgressRefused
 from broker.errors import Wire
 from broker.parameters import Parameters
+from broker.throttle import Limit
 from broker.tokens.replay import Marker
 from keys import canonical, jwe, jws, opaque
 from keys import errors as keys_errors
@@ -27,6 +30,7 @@ STRONG, ANY = sorted(jws.ASYMMETRIC), sorted(jws.REQUEST_OBJECT.algs)
 ITS_OWN = frozenset({"iss", "aud", "exp", "nbf", "iat", "jti", "sub"})
 STRUCTURED = frozenset({"claims", "authorization_details"})
 SKEW = 10  # seconds
+FETCHES = Limit(hourly=1200, burst=60)  # for one network
 BUSY = "too many requests are being fetched from where this one is"
 
 
@@ -100,6 +104,18 @@ async def fetch(address: str, client: Client, egress: Egress) -> str:
     if reply.status != 200 or not reply.content.isascii():
         raise Wire("invalid_request_uri", "the request cannot be fetched")
     return reply.content.decode("ascii").strip()
+
+
+def count(database: Database, address: str, client: Client, network: bytes, now: int) -> None:
+    """Count one request by reference from a network: anybody can send us to fetch (RFC 9101 §10.4.1).
+
+    Raises `Wire`: `invalid_request_uri` as `check_registered`, which costs nothing; `too_many` (429).
+    """
+    check_registered(address, client)
+    with database.write() as tx:
+        wait = throttle.allow(tx, "request-uri", network, FETCHES, now)
+    if wait is not None:
+        raise Wire("too_many", "too many requests by reference", status=429, headers={"Retry-After": str(wait)})
 
 
 def check_registered(address: str, client: Client) -> None:

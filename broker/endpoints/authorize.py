@@ -40,7 +40,6 @@ PATH = "/authorize"
 SECOND = 1_000_000
 JOURNEYS = 12  # that one browser may be in at once
 JOURNEY_ID = 22  # characters
-FETCHES = Limit(hourly=1200, burst=60)  # requests that we are sent to fetch from their client, by address
 
 
 @dataclass(frozen=True)
@@ -121,20 +120,11 @@ async def _unchecked(wired: needs.Parts, given: Parameters, now: int, network: b
 
 
 async def _signed(wired: needs.Parts, given: Parameters, client: Client, now: int, network: bytes) -> str | None:
-    """Give the request object that came by value, or by reference from where the client registered (RFC 9101 §5).
-
-    Anybody can send us there, so one network may only so often (RFC 9101 §10.4.1).
-    """
+    """Give the request object that came by value, or by reference from where the client registered (RFC 9101 §5)."""
     if "request" in given and "request_uri" in given:
         raise Wire("invalid_request", "request and request_uri together")
     if "request_uri" in given:
-        request_object.check_registered(given["request_uri"], client)
-        with wired.database.write() as tx:
-            wait = throttle.allow(tx, "request-uri", network, FETCHES, now)
-        if wait is not None:
-            raise Wire(
-                "too_many", "requests by reference, too many at once", status=429, headers={"Retry-After": str(wait)}
-            )
+        request_object.count(wired.database, given["request_uri"], client, network, now)
         return await request_object.fetch(given["request_uri"], client, wired.outbound.client_addresses)
     return given.get("request")
 

@@ -14,11 +14,11 @@ from sqlalchemy import func, select
 
 from broker import needs
 from broker.authorization import plain
+from broker.authorization.request_object import FETCHES
 from broker.clients.key_sets import KeySets
 from broker.clients.metadata import ClientMetadata
 from broker.clients.registry import Registry
 from broker.egress import Egress, EgressRefused, Reply
-from broker.endpoints.authorize import FETCHES
 from broker.tables import metadata
 from examples.browse import Page, Tree
 from tests.actors import Citizen
