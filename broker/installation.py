@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,9 +21,13 @@ from broker.tables import install
 from consent import audit, ledger, published
 from consent import errors as consent_errors
 from consent.checkpoint import Signer
-from keys import vault
-from keys.keyring import RootKeyring
+from keys import algorithms, vault
+from keys.algorithms import Alg, KeyPair
+from keys.keyring import Purpose, RootKeyring, SigningKey
 from keys.sources import sealed
+
+#: What a new installation signs with; the ledger's two are changed by a record in it, all others by the clock.
+FIRST_KEYS: tuple[tuple[Purpose, Alg], ...] = (*sealed.WANTED, ("ledger", "Ed25519"), ("ledger", "ML-DSA-44"))
 
 
 class NotReady(Exception):
@@ -41,7 +45,7 @@ class AlreadyInstalled(Exception):
 def create(settings: Settings, now: int, *, progress: Callable[[str, int, int], None] = lambda *_: None) -> int:
     """Make tables, first keys and the ledger, write the issuer, and in demo and sandbox enrol the personas.
 
-    All in one transaction: an interrupted `init` leaves nothing behind. `now` in microseconds; `progress(what, done, of)`
+    All in one transaction, in which nothing slow is computed: an interrupted `init` leaves nothing behind. `now` in microseconds; `progress(what, done, of)`
     is called as personas are enrolled. Returns how many there are. Raises `AlreadyInstalled`, `NotReady`.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -49,16 +53,17 @@ def create(settings: Settings, now: int, *, progress: Callable[[str, int, int], 
     keys = vault.Vault(settings.person_keys)
     people = [] if settings.mode == "production" else personas.load(settings.config_dir)
     digests = personas.digest_passwords(people, lambda done: progress("Enrolling personas", done, len(people)))
+    pairs = [(purpose, algorithms.generate(alg)) for purpose, alg in FIRST_KEYS]
     database = Database.open(settings.database)
     try:
         with database.write() as tx:
             if history.current(tx) is not None:
                 raise AlreadyInstalled("this database has been initialised before")
             history.upgrade(tx)
-            _first_keys(tx, roots, now)
+            _store_keys(tx, roots, pairs, now)
             keys.create_stream(tx, vault.OPERATOR_STREAM, now)
             origin = settings.ledger_origin
-            ledger.create(tx, ledger.LOG_ID, origin, now, vkeys=_verifier_keys(tx, roots, origin))
+            ledger.create(tx, ledger.LOG_ID, origin, now, vkeys=_verifier_keys(origin, pairs))
             personas.enrol_all(tx, keys, roots, digests, now)
             tx.execute(insert(install).values(only=1, issuer=settings.issuer, created=now))
     finally:
@@ -123,17 +128,16 @@ def root_keyring(settings: Settings) -> RootKeyring:
     return made
 
 
-def _first_keys(tx: Tx, roots: RootKeyring, now: int) -> None:
+def _store_keys(tx: Tx, roots: RootKeyring, pairs: Sequence[tuple[Purpose, KeyPair]], now: int) -> None:
     signing, publishing = roots.ring("signing"), roots.ring("ledger")
-    for purpose, alg in sealed.WANTED:
-        sealed.generate(tx, signing, alg=alg, purpose=purpose, stage="signing", now=now)
-    sealed.generate(tx, publishing, alg="Ed25519", purpose="ledger", stage="signing", now=now)
-    sealed.generate(tx, publishing, alg="ML-DSA-44", purpose="ledger", stage="signing", now=now)
+    for purpose, pair in pairs:
+        ring = publishing if purpose == "ledger" else signing
+        sealed.store(tx, ring, pair, purpose=purpose, stage="signing", now=now)
 
 
-def _verifier_keys(tx: Tx, roots: RootKeyring, origin: str) -> list[str]:
-    loaded = sealed.load(tx, roots.ring("ledger"), ["ledger"])
-    return [str(Signer.of(origin, loaded.signer("ledger", alg)).key) for alg in ("Ed25519", "ML-DSA-44")]
+def _verifier_keys(origin: str, pairs: Sequence[tuple[Purpose, KeyPair]]) -> list[str]:
+    keys = [SigningKey.of(pair, purpose=purpose, stage="signing") for purpose, pair in pairs if purpose == "ledger"]
+    return [str(Signer.of(origin, key).key) for key in keys]
 
 
 def check(tx: Tx, issuer: str, ledger_dir: Path | None = None) -> None:

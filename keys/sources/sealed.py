@@ -63,13 +63,8 @@ class Schedule:
     retire: Mapping[Purpose, int]
 
 
-def generate(tx: Connection, ring: SealingRing, *, alg: Alg, purpose: Purpose, stage: Stage, now: int) -> str:
-    """Make a key, store it sealed, return its id; as `store`. An RSA key takes long: make that one before the transaction."""
-    return store(tx, ring, algorithms.generate(alg), purpose=purpose, stage=stage, now=now)
-
-
 def store(tx: Connection, ring: SealingRing, pair: KeyPair, *, purpose: Purpose, stage: Stage, now: int) -> str:
-    """Store a key pair sealed, return its id.
+    """Store a key pair sealed, return its id. The pair is made before the transaction: an RSA key takes a while.
 
     `ring` is the one of use `ledger` for the ledger's keys and of use `signing` for all others, so that a worker that was
     not given the ledger's ring cannot load them; another ring raises `InvalidKey`. `now` in microseconds.

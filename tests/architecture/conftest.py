@@ -49,6 +49,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
+def every_module() -> list[Module]:
+    """The product's, the examples', the benchmarks' and the tests' modules, to be looked at together."""
+    return EVERYTHING
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
 

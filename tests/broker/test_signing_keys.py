@@ -29,9 +29,10 @@ ALGS: list[Any] = ["ES256", "PS256", "EdDSA", "RS256"]
 
 
 def begin(database: Database, now: int) -> None:
+    pairs = [(purpose, algorithms.generate(alg)) for purpose, alg in sealed.WANTED]
     with database.write() as tx:
-        for purpose, alg in sealed.WANTED:
-            sealed.generate(tx, RING, alg=alg, purpose=purpose, stage="signing", now=now)
+        for purpose, pair in pairs:
+            sealed.store(tx, RING, pair, purpose=purpose, stage="signing", now=now)
 
 
 def loaded(database: Database) -> SigningKeys:
@@ -151,8 +152,9 @@ def test_what_a_deleted_key_signed_is_refused(database: Database, now: int) -> N
     begin(database, now)
     keys = loaded(database)
     token = mint(keys.current, now)
+    pair = algorithms.generate("ES256")
     with database.write() as tx:
-        sealed.revoke(tx, RING, algorithms.generate("ES256"), purpose="token", now=now)
+        sealed.revoke(tx, RING, pair, purpose="token", now=now)
     with database.read() as tx:
         assert keys.refresh(tx, RING)
         assert not keys.refresh(tx, RING)

@@ -71,8 +71,8 @@ def turned(service: Service) -> None:
     schedule = Schedule(3600, ANNOUNCED, {"token": ANNOUNCED, "credential": 3600})
     database = Database.open(service.database_url)
     try:
+        pair = algorithms.generate("ES256")
         with database.write() as tx:
-            pair = algorithms.generate("ES256")
             sealed.store(tx, ring, pair, purpose="token", stage="upcoming", now=time.time_ns() // 1000)
         for _ in range(2):
             time.sleep(ANNOUNCED + 0.5)

@@ -1,5 +1,7 @@
 """Signing keys sealed in the database; the contract of a key source."""
 
+from itertools import cycle
+
 import pytest
 from sqlalchemy import select, update
 
@@ -12,6 +14,8 @@ from keys.tables import signing_key
 SECOND = 1_000_000
 ROOTS = RootKeyring.generate()
 SIGNING, LEDGER = ROOTS.ring("signing"), ROOTS.ring("ledger")
+ALGS = ("ES256", "PS256", "EdDSA", "Ed25519", "ML-DSA-44")
+PAIRS = {alg: cycle([algorithms.generate(alg) for _ in range(1 if alg == "PS256" else 4)]) for alg in ALGS}
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def tx(database):
 
 
 def token_key(tx, stage, now):
-    return sealed.generate(tx, SIGNING, alg="ES256", purpose="token", stage=stage, now=now)
+    return sealed.store(tx, SIGNING, next(PAIRS["ES256"]), purpose="token", stage=stage, now=now)
 
 
 def schedule(*, announce, retire, every=86_400):
@@ -44,13 +48,13 @@ def test_a_loaded_key_signs_what_its_public_half_verifies(tx, now):
 
 @pytest.mark.parametrize(("alg", "size"), [("Ed25519", 64), ("ML-DSA-44", 2420)])
 def test_ledger_keys(tx, now, alg, size):
-    sealed.generate(tx, LEDGER, alg=alg, purpose="ledger", stage="signing", now=now)
+    sealed.store(tx, LEDGER, next(PAIRS[alg]), purpose="ledger", stage="signing", now=now)
     assert len(sealed.load(tx, LEDGER, ["ledger"]).signer("ledger", alg).sign(b"x")) == size
 
 
 def test_a_worker_without_the_ledger_ring_loads_no_ledger_key(tx, now):
     with pytest.raises(InvalidKey):
-        sealed.generate(tx, SIGNING, alg="Ed25519", purpose="ledger", stage="signing", now=now)
+        sealed.store(tx, SIGNING, next(PAIRS["Ed25519"]), purpose="ledger", stage="signing", now=now)
     with pytest.raises(InvalidKey):
         sealed.load(tx, SIGNING, ["token", "ledger"])
     with pytest.raises(InvalidKey):
@@ -91,7 +95,7 @@ def test_a_key_may_not_change_its_purpose(tx, now):
 
 def test_stages_follow_the_clock(tx, now):
     old, new = token_key(tx, "signing", now), token_key(tx, "upcoming", now)
-    other = sealed.generate(tx, SIGNING, alg="ES256", purpose="credential", stage="signing", now=now)
+    other = sealed.store(tx, SIGNING, next(PAIRS["ES256"]), purpose="credential", stage="signing", now=now)
     clock = {"schedule": schedule(announce=60, retire=600)}
     assert sealed.advance(tx, now + 59 * SECOND, **clock) == ()
     assert sealed.advance(tx, now + 60 * SECOND, **clock) == ((old, "retiring"), (new, "signing"))
@@ -113,8 +117,8 @@ def test_what_is_due(tx, now):
     plan = schedule(announce=60, retire=600, every=1000)
     assert sealed.due(tx, now, plan) == sealed.WANTED
     for purpose, alg in sealed.WANTED[:2]:
-        sealed.generate(tx, SIGNING, alg=alg, purpose=purpose, stage="signing", now=now)
-    sealed.generate(tx, LEDGER, alg="Ed25519", purpose="ledger", stage="signing", now=now)
+        sealed.store(tx, SIGNING, next(PAIRS[alg]), purpose=purpose, stage="signing", now=now)
+    sealed.store(tx, LEDGER, next(PAIRS["Ed25519"]), purpose="ledger", stage="signing", now=now)
     assert sealed.due(tx, now + 939 * SECOND, plan) == sealed.WANTED[2:]
     assert sealed.due(tx, now + 940 * SECOND, plan) == sealed.WANTED
     token_key(tx, "upcoming", now + 940 * SECOND)
@@ -125,13 +129,13 @@ def test_what_is_due(tx, now):
 
 def test_a_leaked_key_is_gone_at_once(tx, now):
     old, following = token_key(tx, "signing", now), token_key(tx, "upcoming", now)
-    other = sealed.generate(tx, SIGNING, alg="EdDSA", purpose="token", stage="signing", now=now)
-    new = sealed.revoke(tx, SIGNING, algorithms.generate("ES256"), purpose="token", now=now + 1)
+    other = sealed.store(tx, SIGNING, next(PAIRS["EdDSA"]), purpose="token", stage="signing", now=now)
+    new = sealed.revoke(tx, SIGNING, next(PAIRS["ES256"]), purpose="token", now=now + 1)
     assert stages(tx) == {new: "signing", other: "signing"}
     assert {old, following} & stages(tx).keys() == set()
 
 
 def test_the_clock_never_moves_a_ledger_key(tx, now):
-    kid = sealed.generate(tx, LEDGER, alg="Ed25519", purpose="ledger", stage="retiring", now=now)
+    kid = sealed.store(tx, LEDGER, next(PAIRS["Ed25519"]), purpose="ledger", stage="retiring", now=now)
     assert sealed.advance(tx, now + 10**6 * SECOND, schedule(announce=0, retire=0)) == ()
     assert stages(tx) == {kid: "retiring"}
