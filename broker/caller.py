@@ -9,9 +9,9 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from broker import needs
-from broker.clients import attestation, authentication
+from broker.clients import attestation, authentication, profile
 from broker.clients.attestation import Attested
-from broker.clients.authentication import AuthenticatedClient
+from broker.clients.authentication import Audiences, AuthenticatedClient
 from broker.errors import Wire
 from broker.parameters import Parameters
 from broker.tokens import dpop, presented
@@ -22,6 +22,7 @@ from keys import errors as keys_errors
 from keys.certificates import Certificate
 
 HEADER, CHAIN = "client-cert", "client-cert-chain"
+TOKEN, PUSHED, BACKCHANNEL = "/token", "/par", "/backchannel_authentication"
 
 
 def certificate(request: Request) -> Certificate | None:
@@ -58,6 +59,17 @@ async def client(request: Request, given: Parameters, now: int) -> Authenticated
         now=now,
         certificate=certificate(request),
         attested=attested(request),
+        audiences=_audiences(request, given),
+    )
+
+
+def _audiences(request: Request, given: Parameters) -> Audiences:
+    """Say which addresses of ours a client's assertion may name here beside the issuer (CIBA Core §7.1, RFC 9126 §2)."""
+    path, token_endpoint = request.url.path, addresses(request, TOKEN)
+    asking = path == BACKCHANNEL or (path == TOKEN and given.get("grant_type") == profile.CIBA)
+    return Audiences(
+        baseline=(*token_endpoint, *(addresses(request, PUSHED) if path == PUSHED else ())),
+        anyone=(*token_endpoint, *addresses(request, BACKCHANNEL)) if asking else (),
     )
 
 

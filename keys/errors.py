@@ -26,11 +26,20 @@ class InvalidSignature(KeysError):
 
 
 class InvalidToken(KeysError):
-    """A signed token is refused. `reason` is a short fixed code such as `expired`; the token's text is never kept."""
+    """A signed token is refused. `reason` is a short fixed code such as `expired`; the token's text is never kept.
 
-    def __init__(self, reason: str) -> None:
+    `detail` says what would have been right, in words of ours: for the developer who made the token.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.detail = detail
+
+    @property
+    def explanation(self) -> str:
+        """The reason, and what would have been right."""
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
 
 
 class SealBroken(KeysError):

@@ -42,12 +42,15 @@ RSA_BYTES = (256, 512)  # 2048 to 4096 bits
 class KeySet:
     """Public keys that may verify, in the order they were given; `encryption` are those that may be encrypted to.
 
-    `certificates` are the thumbprints of the certificates that came with keys, for TLS (RFC 8705 §2.2.2).
+    `certificates` are the thumbprints of the certificates that came with keys, for TLS (RFC 8705 §2.2.2). `unusable` counts the
+    keys that were left out; `trouble` says why a newer set could not be had, if it could not.
     """
 
     keys: tuple[Mapping[str, Any], ...]
     certificates: frozenset[str] = frozenset()
     encryption: tuple[Mapping[str, Any], ...] = ()
+    unusable: int = 0
+    trouble: str = ""
 
     def find(self, alg: str, kid: str | None) -> tuple[Mapping[str, Any], ...]:
         """Return the keys that can verify `alg`: those named `kid`, or without a name all of them."""
@@ -61,6 +64,13 @@ class KeySet:
             and "verify" in key.get("key_ops", ("verify",))
             and VERIFIES.get(key.get("alg", alg)) == VERIFIES[alg]
         )
+
+    def lacks(self, alg: str) -> str:
+        """Say, for the developer whose key was not found, what may be wrong with the set."""
+        said = [f"no key of the set has this kid and fits {alg}"]
+        if self.unusable:
+            said.append(f"{self.unusable} of its keys are of a type, curve or size not used here")
+        return "; ".join([*said, self.trouble] if self.trouble else said)
 
     def recipient(self, alg: str, kty: str) -> Mapping[str, Any] | None:
         """Return the key to encrypt to with `alg`: one made for that algorithm before one that names none; None without any."""
@@ -118,6 +128,7 @@ def parse_set(document: bytes | str | Mapping[str, Any]) -> KeySet:
         tuple(key for key in usable if key.get("use", "sig") == "sig"),
         frozenset(_certified(listed)),
         tuple(key for key in usable if key.get("use", "enc") == "enc" and key["kty"] in {"EC", "RSA"}),
+        len(listed) - len(usable),
     )
 
 

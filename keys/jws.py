@@ -8,7 +8,7 @@
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -25,7 +25,6 @@ MAX_HEADER = 8 * 1024  # characters; a proof with an RSA key or a certificate ch
 MAX_TOKEN = 64 * 1024  # characters of a token that holds what its sender chose: as long as a request may be
 MAX_TRIED = 4  # keys tried for one token
 RESERVED = frozenset({"alg", "kid", "typ", "crit"})
-
 
 ASYMMETRIC = frozenset({"ES256", "PS256", "EdDSA", "Ed25519"})
 OURS = frozenset({"ES256"})
@@ -195,7 +194,7 @@ def verify(
     *,
     keys: jwk.KeySet | None = None,
     issuer: str | None = None,
-    audience: str | None = None,
+    audience: str | Sequence[str] | None = None,
     now: int,
     algorithms: Collection[str] | None = None,
     **expect: str,
@@ -203,7 +202,7 @@ def verify(
     """Return the claims of a token that is good for `purpose`.
 
     `keys`: who may have signed (none for a proof that brings its own key). `issuer`, `audience` and every keyword in
-    `expect` must equal the claim of that name (`audience` as a single string). `algorithms` narrows the purpose's.
+    `expect` must equal the claim of that name (`audience`, or one of several, as a single string). `algorithms` narrows the purpose's.
     `now` in microseconds. Raises `InvalidToken` with a reason: `too_large malformed algorithm type critical key
     unknown_key signature missing_<claim> wrong_<claim> expired not_yet too_old too_long`.
     """
@@ -263,8 +262,10 @@ def _candidates(
     if kid is not None and not isinstance(kid, str):
         raise InvalidToken("unknown_key")
     found = keys.find(alg, kid) if keys is not None else ()
-    if not found or (kid is None and len(found) > 1):  # several keys need a name: OpenID Connect Core §10.1
-        raise InvalidToken("unknown_key")
+    if not found:
+        raise InvalidToken("unknown_key", (keys or jwk.KeySet(())).lacks(alg))
+    if kid is None and len(found) > 1:  # several keys need a name: OpenID Connect Core §10.1
+        raise InvalidToken("unknown_key", "the header has no kid, and several keys of the set fit")
     return found[:MAX_TRIED]
 
 

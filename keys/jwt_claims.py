@@ -1,6 +1,6 @@
 """What the claims of a token must be: there, equal to what the caller expects, and in time (RFC 7519 §4.1)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ def check(
     claims: Mapping[str, Any],
     *,
     issuer: str | None,
-    audience: str | None,
+    audience: str | Sequence[str] | None,
     expect: Mapping[str, str],
     now: int,
 ) -> None:
@@ -41,7 +41,11 @@ def check(
 
 
 def _check_claims(
-    purpose: Purpose, claims: Mapping[str, Any], issuer: str | None, audience: str | None, expect: Mapping[str, str]
+    purpose: Purpose,
+    claims: Mapping[str, Any],
+    issuer: str | None,
+    audience: str | Sequence[str] | None,
+    expect: Mapping[str, str],
 ) -> None:
     for name in sorted(purpose.required - claims.keys()):
         raise InvalidToken(f"missing_{name}")
@@ -51,19 +55,25 @@ def _check_claims(
     if purpose.audience:
         if audience is None:
             raise TypeError("this purpose needs an audience")
-        expect = {"aud": audience, **expect}
+        _check_audience(claims, (audience,) if isinstance(audience, str) else audience, listed=purpose.audiences)
     if issuer is not None:
         expect = {"iss": issuer, **expect}
     for name, value in expect.items():
         if name not in claims:
             raise InvalidToken(f"missing_{name}")
-        listed = name == "aud" and purpose.audiences and _is_list_of(claims[name], value)
-        if not listed and (not isinstance(claims[name], str) or claims[name] != value):
-            raise InvalidToken(f"wrong_{name}")
+        if not isinstance(claims[name], str) or claims[name] != value:
+            raise InvalidToken(f"wrong_{name}", f"expected {value}")
 
 
-def _is_list_of(given: object, value: str) -> bool:
-    return isinstance(given, list) and all(isinstance(one, str) for one in given) and value in given
+def _check_audience(claims: Mapping[str, Any], known: Sequence[str], *, listed: bool) -> None:
+    """The audience is one of ours, as a single string or, where that may be, in a list of strings."""
+    if "aud" not in claims:
+        raise InvalidToken("missing_aud")
+    given = claims["aud"]
+    named = given if listed and isinstance(given, list) else [given]
+    if not all(isinstance(one, str) for one in named) or not set(named) & set(known):
+        how = "" if listed else ", as one string"
+        raise InvalidToken("wrong_aud", f"expected {' or '.join(known)}{how}")
 
 
 def _check_times(purpose: Purpose, claims: Mapping[str, Any], now: int) -> None:

@@ -10,6 +10,7 @@
 from typing import Any
 
 from broker import throttle
+from broker.clients import fetch_failure
 from broker.clients.key_sets import NoKeys
 from broker.clients.registry import Client, Registry
 from broker.database import Database
@@ -55,7 +56,7 @@ async def read(
             client_id=client.client_id,
         )
     except (keys_errors.KeysError, NoKeys) as refused:
-        why = f": {refused}" if isinstance(refused, keys_errors.InvalidToken) else ""
+        why = _why(refused)
         raise Wire("invalid_request_object", f"the request object is not good{why}") from refused
     return _parameters(claims)
 
@@ -81,12 +82,19 @@ async def read_backchannel(
         )
         parameters, jti = _parameters(claims), claims["jti"]
     except (keys_errors.KeysError, NoKeys) as refused:
-        why = f": {refused}" if isinstance(refused, keys_errors.InvalidToken) else ""
+        why = _why(refused)
         raise Wire("invalid_request", f"the signed request is not good{why}") from refused
     except Wire as refused:
         raise Wire("invalid_request", refused.refusal.description) from refused
     remembered = opaque.digest(f"{client.client_id}\x00{jti}"), (int(claims["exp"]) + SKEW) * 1_000_000
     return parameters, ("backchannel_request", *remembered)
+
+
+def _why(refused: Exception) -> str:
+    """What the client's developer is told of an object that is not good, after a colon."""
+    if isinstance(refused, keys_errors.InvalidToken):
+        return f": {refused.explanation}"
+    return f": {refused}" if isinstance(refused, NoKeys) else ""
 
 
 async def fetch(address: str, client: Client, egress: Egress) -> str:
@@ -100,7 +108,9 @@ async def fetch(address: str, client: Client, egress: Egress) -> str:
     except EgressRefused as refused:
         if refused.reason == "busy":
             raise Wire("temporarily_unavailable", BUSY, status=503, headers={"Retry-After": "5"}) from refused
-        raise Wire("invalid_request_uri", f"the request cannot be fetched: {refused.reason}") from refused
+        raise Wire(
+            "invalid_request_uri", f"the request cannot be fetched: {fetch_failure.sentence(refused)}"
+        ) from refused
     if reply.status != 200 or not reply.content.isascii():
         raise Wire("invalid_request_uri", "the request cannot be fetched")
     return reply.content.decode("ascii").strip()

@@ -43,7 +43,7 @@ class Attested:
         try:
             named = jws.unverified_header(self.attestation[0]).get("kid")
         except keys_errors.InvalidToken as refused:
-            raise _refused(f"the attestation is refused: {refused}") from refused
+            raise _refused(f"the attestation is refused: {refused.explanation}") from refused
         return named if isinstance(named, str) else None
 
 
@@ -60,7 +60,7 @@ def verify(client_id: str, sent: Attested, makers: jwk.KeySet, *, issuer: str, n
     except keys_errors.InvalidToken as refused:
         if str(refused) == "expired":
             raise Wire("use_fresh_attestation", "the attestation has expired") from refused
-        raise _refused(f"the attestation or its proof is refused: {refused}") from refused
+        raise _refused(f"the attestation or its proof is refused: {refused.explanation}") from refused
     except keys_errors.KeysError as refused:
         raise _refused("the attestation names no key") from refused
     try:

@@ -4,7 +4,7 @@
 2. The client it names is known, not disabled, and keeps to its profile; `client_id`, when sent, is that client.
 3. By certificate (RFC 8705 §2): the one name it is registered by, under an authority known here; or the very certificate.
    By assertion (rfc7523bis §4): the client's own keys, its own algorithm, the signature; `iss` = `sub` = the client; `aud` =
-   the issuer as one string; `exp` at most ten minutes away. By secret: the one kept, not expired. By attestation: `attestation`.
+   the issuer as one string, or another address of ours where `Audiences` says so; `exp` at most ten minutes away. By secret: the one kept, not expired. By attestation: `attestation`.
 4. An assertion's id is to be remembered by the caller, in its act (`AuthenticatedClient.assertion_id`).
 All failures look alike to the caller: `invalid_client`, 401.
 """
@@ -31,7 +31,7 @@ MAX_SECRET = 256  # characters
 SKEW = 10  # seconds
 SECOND = 1_000_000  # microseconds
 EDDSA = frozenset({"EdDSA", "Ed25519"})
-TOLD = (ValueError, keys_errors.InvalidToken, keys_errors.InvalidCertificate)
+TOLD = (ValueError, NoKeys, keys_errors.InvalidCertificate)
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="semel", charset="UTF-8"'}
 
 
@@ -62,6 +62,26 @@ class AuthenticatedClient:
         return self.client.authenticates
 
 
+@dataclass(frozen=True)
+class Audiences:
+    """What an assertion may name instead of the issuer, by whom: our own addresses, each as one string.
+
+    `baseline`: what a client of that profile may (OpenID Connect Core §9, RFC 9126 §2); `anyone`: what every client may where
+    people are asked behind the front (CIBA Core §7.1).
+    """
+
+    baseline: tuple[str, ...] = ()
+    anyone: tuple[str, ...] = ()
+
+    def of(self, client: Client, issuer: str) -> tuple[str, ...]:
+        """Return what a client's assertion may name, the issuer first."""
+        more = (*self.baseline, *self.anyone) if client.profile == "baseline" else self.anyone
+        return tuple(dict.fromkeys((issuer, *more)))
+
+
+ISSUER_ALONE = Audiences()
+
+
 def is_attempted(parameters: Parameters, authorization: Sequence[str], attested: Attested) -> bool:
     """Say whether a request carries client credentials of any kind."""
     return (
@@ -85,11 +105,12 @@ async def authenticate(
     now: int,
     certificate: Certificate | None = None,
     attested: Attested | None = None,
+    audiences: Audiences = ISSUER_ALONE,
 ) -> AuthenticatedClient:
     """Find out who sent a request; `authorization` are its `Authorization` headers, `now` in microseconds.
 
     `certificate` is the one shown in its TLS handshake; of a client that registered another method it proves nothing.
-    `attested` are the headers of a wallet.
+    `attested` are the headers of a wallet; `audiences` what an assertion may name beside the issuer.
 
     Raises `Wire` `invalid_client` (401, with a challenge where one was answered: RFC 6749 §5.2), and what
     `attestation.verify` raises.
@@ -99,15 +120,23 @@ async def authenticate(
         if method == ATTESTED and attested is not None:
             return await _by_attestation(parameters, attested, registry, issuer, now)
         if method == "private_key_jwt":
-            return await _by_assertion(parameters, registry, issuer, now)
+            return await _by_assertion(parameters, registry, audiences, issuer, now)
         named = registry.active(parameters.get("client_id", "")) if method == "none" else None
         if named is not None and named.token_endpoint_auth_method in mutual_tls.METHODS:
             return await _by_certificate(named, certificate, registry, now)
         return _by_name(method, parameters, authorization, registry, now)
     except (keys_errors.KeysError, NoKeys, ValueError) as refused:
-        why = f": {refused}" if isinstance(refused, TOLD) else ""
         headers = CHALLENGE if authorization else {}
-        raise Wire("invalid_client", f"client authentication failed{why}", status=401, headers=headers) from refused
+        raise Wire(
+            "invalid_client", f"client authentication failed{_why(refused)}", status=401, headers=headers
+        ) from refused
+
+
+def _why(refused: Exception) -> str:
+    """What the client's developer is told, after a colon."""
+    if isinstance(refused, keys_errors.InvalidToken):
+        return f": {refused.explanation}"
+    return f": {refused}" if isinstance(refused, TOLD) else ""
 
 
 def _attempted(parameters: Parameters, authorization: Sequence[str], attested: Attested | None) -> str:
@@ -190,7 +219,9 @@ def _check_method(client: Client, method: str, parameters: Parameters) -> None:
         raise ValueError("client_id names another client")
 
 
-async def _by_assertion(parameters: Parameters, registry: Registry, issuer: str, now: int) -> AuthenticatedClient:
+async def _by_assertion(
+    parameters: Parameters, registry: Registry, audiences: Audiences, issuer: str, now: int
+) -> AuthenticatedClient:
     if parameters.get("client_assertion_type") != TYPE or "client_assertion" not in parameters:
         raise ValueError("a client assertion is needed")
     assertion = parameters["client_assertion"]
@@ -203,7 +234,7 @@ async def _by_assertion(parameters: Parameters, registry: Registry, issuer: str,
         assertion,
         keys=keys,
         issuer=client.client_id,
-        audience=issuer,
+        audience=audiences.of(client, issuer),
         now=now,
         algorithms=EDDSA if registered in EDDSA else {registered},
         sub=client.client_id,

@@ -1,10 +1,15 @@
-"""A client's public keys: inline, or behind its `jwks_uri` and kept for a while (RFC 7591 §2, OpenID Connect Core §10.1.1)."""
+"""A client's public keys: inline, or behind its `jwks_uri` and kept for a while (RFC 7591 §2, OpenID Connect Core §10.1.1).
+
+1. An address is fetched once at a time, whoever waits for it, and after a failure not again for `PAUSE`.
+2. Whoever's key is in a set that still serves waits for no fetch that somebody else set off.
+"""
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from broker.clients import fetch_failure
 from broker.clients.metadata import ClientMetadata
 from broker.egress import Egress, EgressRefused
 from keys import errors as keys_errors
@@ -15,25 +20,27 @@ SECOND = 1_000_000  # microseconds
 KEPT = 300 * SECOND  # how long a fetched set serves without asking again
 TRUSTED = 3600 * SECOND  # how long it still serves while its address does not answer
 ANY = ""  # a `kid` that no key has: who asks looks for whatever key fits, not for one by name
-PAUSE = 15 * SECOND  # at most one fetch for a client in this time, whoever asks with whatever `kid`
+PAUSE = (
+    15 * SECOND
+)  # at most one fetch of an address in this time, whoever asks with whatever `kid`, also after a failure
 MAX_BYTES = 128 * 1024
-REMEMBERED = 10_000  # registered sets kept parsed in a process
+REMEMBERED = 10_000  # sets, registered and fetched ones each, kept parsed in a process
 TIMEOUT = 5.0  # seconds
 MEDIA_TYPES = ("application/jwk-set+json", "application/json")
 
 
-_Whose = tuple[str, str]  # client id, address of its keys
-
-
 class NoKeys(Exception):
-    """The client's keys cannot be had now: its address does not answer, or answers with something else."""
+    """The client's keys cannot be had now; the message says why, in words for the client's developer."""
 
 
 @dataclass(frozen=True)
 class _Fetched:
-    keys: KeySet
+    """What an address gave, at what time, and when it was last tried; `problem` is why the last try failed, if it did."""
+
+    keys: KeySet | None
     at: int
     tried: int
+    problem: str = ""
 
 
 class KeySets:
@@ -41,9 +48,9 @@ class KeySets:
 
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
-        self._fetched: dict[_Whose, _Fetched] = {}
+        self._fetched: dict[str, _Fetched] = {}
         self._inline: dict[str, tuple[ClientMetadata, KeySet]] = {}
-        self._asking: dict[_Whose, asyncio.Lock] = {}
+        self._fetching: dict[str, asyncio.Task[_Fetched]] = {}
 
     async def of(self, client: ClientMetadata, kid: str | None, now: int, *, certificate: str | None = None) -> KeySet:
         """Return the client's keys, asking again for an unknown `kid` or `certificate`, or an old set; `now` in microseconds.
@@ -52,12 +59,15 @@ class KeySets:
         """
         if client.jwks is not None:
             return self._registered(client, client.jwks)
-        whose = client.client_id, client.jwks_uri or ""  # a client that moves its keys starts anew
-        async with self._asking.setdefault(whose, asyncio.Lock()):
-            known = self._fetched.get(whose)
-            if known is not None and not _worth_asking(known, kid, certificate, now):
-                return known.keys
-            return await self._ask(whose, known, now)
+        address = client.jwks_uri or ""
+        known = self._fetched.get(address)
+        if known is None or _worth_asking(known, kid, certificate, now):
+            under_way = address in self._fetching
+            if not (under_way and known is not None and _serves(known, kid, certificate, now)):
+                known = await self._ask(address, now)
+        if known.keys is None or now - known.at > TRUSTED:
+            raise NoKeys(known.problem)
+        return replace(known.keys, trouble=known.problem) if known.problem else known.keys
 
     def _registered(self, client: ClientMetadata, jwks: Mapping[str, Any]) -> KeySet:
         """The keys in a client's registration, parsed once for this very object, which never changes."""
@@ -68,16 +78,29 @@ class KeySets:
             known = self._inline[client.client_id] = client, jwk.parse_set(jwks)
         return known[1]
 
-    async def _ask(self, whose: _Whose, known: _Fetched | None, now: int) -> KeySet:
+    async def _ask(self, address: str, now: int) -> _Fetched:
+        """Fetch an address, or wait for whoever does already; the fetch goes on when one who waits is gone."""
+        task = self._fetching.get(address)
+        if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
+            task = self._fetching[address] = asyncio.create_task(self._renew(address, now))
+        return await asyncio.shield(task)
+
+    async def _renew(self, address: str, now: int) -> _Fetched:
+        known = self._fetched.get(address)
         try:
-            keys = await self._fetch(whose[1])
-        except (EgressRefused, keys_errors.InvalidKey) as problem:
-            if known is None or now - known.at > TRUSTED:
-                raise NoKeys("the key set cannot be fetched") from problem
-            self._fetched[whose] = _Fetched(known.keys, known.at, now)
-            return known.keys
-        self._fetched[whose] = _Fetched(keys, now, now)
-        return keys
+            found = _Fetched(await self._fetch(address), now, now)
+        except EgressRefused as refused:
+            if refused.reason == "busy":  # of ours, not of the address: nothing is remembered of it
+                return _failed(known, f"the jwks_uri was not read: {fetch_failure.sentence(refused)}", now)
+            found = _failed(known, f"the jwks_uri cannot be used: {fetch_failure.sentence(refused)}", now)
+        except keys_errors.InvalidKey as refused:
+            found = _failed(known, f"the jwks_uri cannot be used: its answer is {refused}", now)
+        finally:
+            self._fetching.pop(address, None)
+        if len(self._fetched) >= REMEMBERED:
+            self._fetched.clear()
+        self._fetched[address] = found
+        return found
 
     async def _fetch(self, address: str) -> KeySet:
         reply = await self._egress.request(
@@ -88,12 +111,26 @@ class KeySets:
         return jwk.parse_set(reply.content)
 
 
+def _failed(known: _Fetched | None, problem: str, now: int) -> _Fetched:
+    """What is remembered of a failure: the set there was, which may serve a while longer, and why there is no newer one."""
+    return _Fetched(None, 0, now, problem) if known is None else _Fetched(known.keys, known.at, now, problem)
+
+
 def _worth_asking(known: _Fetched, kid: str | None, certificate: str | None, now: int) -> bool:
     """Whether the set is old, or lacks the key or certificate asked for; never twice within the pause."""
     if now - known.tried < PAUSE:
         return False
-    if certificate is None:
-        listed = kid == ANY or any(key.get("kid") == kid for key in known.keys.keys)
-    else:
-        listed = certificate in known.keys.certificates
-    return now - known.at >= KEPT or not listed
+    return now - known.at >= KEPT or not _lists(known, kid, certificate)
+
+
+def _serves(known: _Fetched, kid: str | None, certificate: str | None, now: int) -> bool:
+    """Whether the set that is there has what is asked for and may still be used."""
+    return now - known.at <= TRUSTED and _lists(known, kid, certificate)
+
+
+def _lists(known: _Fetched, kid: str | None, certificate: str | None) -> bool:
+    if known.keys is None:
+        return False
+    if certificate is not None:
+        return certificate in known.keys.certificates
+    return kid == ANY or any(key.get("kid") == kid for key in known.keys.keys)

@@ -27,7 +27,7 @@ async def of(registry: Registry, client: ClientMetadata, answer: Answer, now: in
     try:
         keys = await registry.keys_of(client, ANY, now)
     except NoKeys as problem:
-        raise Wire("invalid_request", NO_KEY) from problem
+        raise Wire("invalid_request", f"{NO_KEY}: {problem}") from problem
     key = keys.recipient(alg, jwe.ALGS[alg])
     if key is None:
         raise Wire("invalid_request", NO_KEY)

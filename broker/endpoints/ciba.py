@@ -29,7 +29,7 @@ from broker.tokens.replay import Marker
 from keys import errors as keys_errors
 from keys import opaque
 
-PATH = "/backchannel_authentication"
+PATH = caller.BACKCHANNEL
 SECOND = 1_000_000  # microseconds
 ONE_PERSON = Limit(hourly=30, burst=5)  # requests of one client about one name, whether or not somebody has it
 

@@ -16,7 +16,7 @@ from broker.database import Tx
 from broker.tokens import dpop, replay
 from broker.tokens.dpop import VerifiedProof
 
-PATH = "/par"
+PATH = caller.PUSHED
 
 
 @dataclass(frozen=True)

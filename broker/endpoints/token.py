@@ -41,7 +41,7 @@ from broker.tokens.dpop import VerifiedProof
 from broker.tokens.token_request import TokenRequest
 from consent.ledger_entry import Entry
 
-PATH = "/token"
+PATH = caller.TOKEN
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  # a grant's name (RFC 8693 §2.1)
 PRE_AUTHORIZED_CODE = "urn:ietf:params:oauth:grant-type:pre-authorized_code"  # OpenID4VCI 1.0 §6.1
 

@@ -100,9 +100,9 @@ def _signed(headers: Sequence[str], now: int) -> Claims:
 def _check_request(claims: Claims, method: str, urls: Sequence[str]) -> None:
     """(8), (9): this request."""
     if claims["htm"] != method:
-        raise ValueError("htm is not the method of this request")
+        raise ValueError(f"htm is not the method of this request, {method}")
     if _normal(claims["htu"]) not in map(_normal, urls):
-        raise ValueError("htu is not the address of this request")
+        raise ValueError(f"htu is not the address of this request, {' or '.join(urls)}")
 
 
 def _check_bound(claims: Claims, access_token: str, jkt: str | None) -> None:

@@ -209,14 +209,18 @@ def test_authlib_is_refused(service: Service) -> None:
         assert agency.get(told["userinfo_endpoint"]).status_code == 401
 
 
-@pytest.mark.parametrize(("for_issuer", "seconds"), [(False, 60), (True, 3600)], ids=["rfc7523bis §4", "protocol §2"])
-def test_an_assertion_as_it_comes(service: Service, for_issuer: bool, seconds: int) -> None:
-    """For the token endpoint, or for an hour: the answer says what is wrong with it."""
+@pytest.mark.parametrize(
+    ("for_issuer", "seconds", "error", "says"),
+    [(False, 60, "invalid_grant", ""), (True, 3600, "invalid_client", "too_long")],
+    ids=["Core §9", "protocol §2"],
+)
+def test_an_assertion_as_it_comes(service: Service, for_issuer: bool, seconds: int, error: str, says: str) -> None:
+    """For the token endpoint it is good; for an hour: the answer says what is wrong with it."""
     with session(service, "authlib-key") as agency:
         made = Assertion(service.issuer if for_issuer else None, alg="ES256")
         made.seconds = seconds
         agency.register_client_auth_method(made)
         with pytest.raises(OAuthError) as refused:
             agency.fetch_token(service.metadata["token_endpoint"], code="x", code_verifier="y")
-        assert refused.value.error == "invalid_client"
-        assert refused.value.description.endswith("too_long" if for_issuer else "wrong_aud")
+        assert refused.value.error == error
+        assert refused.value.description.endswith(says)

@@ -1,6 +1,7 @@
 """Public keys and key sets of others."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -138,3 +139,12 @@ def test_our_own_ledger_key_has_a_thumbprint():
     assert len(jwk.thumbprint(public)) == 43
     assert jwk.public(public) == public
     assert canonical.dumps(public).startswith(b'{"alg":"ML-DSA-44","kty":"AKP","pub":"')
+
+
+def test_a_set_says_what_may_be_wrong_with_it() -> None:
+    """An error does not hide its cause: keys that were left out, and why there is no newer set."""
+    weak = {"kty": "EC", "crv": "P-521", "x": "AA", "y": "AA", "kid": "a"}
+    read = jwk.parse_set({"keys": [weak]})
+    assert (read.keys, read.unusable) == ((), 1)
+    assert "1 of its keys are of a type, curve or size not used here" in read.lacks("ES256")
+    assert replace(read, trouble="it did not answer").lacks("ES256").endswith("; it did not answer")
