@@ -84,7 +84,10 @@ class Publisher:
         """Write the files of the committed size and sign it; None when it is signed already. Only reads the database."""
         public = published.signed_size(self._folder)  # before the rows: a checkpoint is recorded first, then shown
         with self._database.read() as tx:
-            head, last = ledger.head(tx, self._log_id), self._newest(tx)
+            last = self._newest(tx)
+            head = ledger.head(
+                tx, self._log_id
+            )  # after it: another publisher may sign what is committed between the two
         size, root = (last.size, last.root) if last is not None else (0, merkle.EMPTY_ROOT)
         if public > size:
             raise LedgerBroken(f"{public} entries are published, the database signed {size}: an older state of it")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from consent import checkpoint, ledger, ledger_entry, published
 from consent.checkpoint import Checkpoint, VerifierKey
@@ -23,6 +23,11 @@ from consent.published import Fetch, Source, Walk
 from consent.tables import ledger_batch, ledger_checkpoint, ledger_leaf
 
 SLICE = 5000  # rows read at once
+
+_LAST = select(func.max(ledger_batch.c.size)).where(ledger_batch.c.log_id == bindparam("log")).scalar_subquery()
+_BEYOND = select(func.max(ledger_leaf.c.seq)).where(  # in one statement: one state of the database
+    ledger_leaf.c.log_id == bindparam("log"), ledger_leaf.c.seq >= _LAST
+)
 
 
 class Finding(NamedTuple):
@@ -86,9 +91,11 @@ def check(tx: Connection, *, since: int | None = None, public: int = 0, log_id: 
     What start-up does: the head must not be smaller than what was signed, and the signed root must be its beginning.
     `public` is the size that the published checkpoint says: a database that has not signed it is an older state.
     """
-    head = ledger.head(tx, log_id)
     newest = select(ledger_checkpoint).where(ledger_checkpoint.c.log_id == log_id)
     signed = tx.execute(newest.order_by(ledger_checkpoint.c.size.desc()).limit(1)).one_or_none()
+    head = ledger.head(
+        tx, log_id
+    )  # after what was signed: others write meanwhile, and nothing is signed before it is there
     if signed is not None and signed.size > head.size:
         raise LedgerBroken(f"{signed.size} entries were signed, the database holds {head.size}: an older state of it")
     if public > (signed.size if signed is not None else 0):
@@ -98,11 +105,13 @@ def check(tx: Connection, *, since: int | None = None, public: int = 0, log_id: 
     if signed is not None and size == signed.size and start.root() != signed.root:
         raise LedgerBroken("the database holds another history than the one that was signed")
     try:
-        end = replay(_leaves(tx, size, log_id), start)
+        end = replay(_leaves(tx, size, head.size, log_id), start)
     except EntryInvalid as error:
         raise LedgerBroken("a stored entry cannot stand where it is") from error
     if (end.size, end.root()) != (head.size, head.root):
         raise LedgerBroken("the stored entries do not give the head's root")
+    if tx.execute(_BEYOND, {"log": log_id}).scalar_one() is not None:
+        raise LedgerBroken("entries are stored that no batch holds")
     return head
 
 
@@ -116,18 +125,22 @@ def _frontier_at(tx: Connection, size: int, log_id: int) -> Frontier:
     return Frontier.from_bytes(size, row.frontier)
 
 
-def _leaves(tx: Connection, start: int, log_id: int) -> Iterator[bytes]:
-    """Yield stored entries in order, a slice of rows at a time; `LedgerBroken` at a gap or a wrong stored hash."""
-    while True:
-        where = ledger_leaf.c.log_id == log_id, ledger_leaf.c.seq >= start, ledger_leaf.c.seq < start + SLICE
+def _leaves(tx: Connection, start: int, end: int, log_id: int) -> Iterator[bytes]:
+    """Yield stored entries [start, end) in order, a slice of rows at a time; `LedgerBroken` at a gap or a wrong hash.
+
+    What was appended since the head was read is not looked at: on PostgreSQL every statement sees what is committed by then.
+    """
+    while start < end:
+        until = min(start + SLICE, end)
+        where = ledger_leaf.c.log_id == log_id, ledger_leaf.c.seq >= start, ledger_leaf.c.seq < until
         rows = tx.execute(select(ledger_leaf).where(*where).order_by(ledger_leaf.c.seq)).all()
         for row in rows:
             if row.seq != start or leaf_hash(row.leaf) != row.leaf_hash or row.kind != row.leaf[0]:
                 raise LedgerBroken(f"entry {start} is missing or is not what was hashed")
             start += 1
             yield row.leaf
-        if len(rows) < SLICE:
-            return
+        if start < until:
+            raise LedgerBroken(f"entry {start} is missing or is not what was hashed")
 
 
 def verify_folder(path: Path, vkeys: Sequence[str] = ()) -> Report:
