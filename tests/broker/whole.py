@@ -36,7 +36,7 @@ from broker.sign_in import one_time_code, password, session
 from consent import history, ledger
 from consent.history import Event
 from examples import holder
-from keys import vault
+from keys import algorithms, vault
 from keys.keyring import RootKeyring
 from keys.tables import signing_key
 from tests.actors import SUBSTANTIAL, Agency, Citizen, Secrets, Walker, b64
@@ -263,12 +263,17 @@ def _public_jwk(path: Path) -> dict[str, str]:
     return {**members, "kid": b64(hashlib.sha256(canonical).digest()), "alg": "ES256", "use": "sig"}
 
 
-def first_keys(tx: Tx, now: int) -> None:
-    """Make the signing keys as `semel init` does, or put those in again that were made before."""
-    if KEYS:
+def key_pairs() -> list[Any]:
+    """The key pairs of an installation, made as `semel init` does; none when there are rows to put in again."""
+    return [] if KEYS else [(purpose, algorithms.generate(alg)) for purpose, alg in installation.FIRST_KEYS]
+
+
+def first_keys(tx: Tx, pairs: list[Any], now: int) -> None:
+    """Store the signing keys as `semel init` does, or put those in again that were stored before."""
+    if not pairs:
         tx.execute(insert(signing_key), [{**row, "created": now, "staged": now} for row in KEYS])
         return
-    installation._first_keys(tx, ROOTS, now)
+    installation._store_keys(tx, ROOTS, pairs, now)
     KEYS.extend(dict(row) for row in tx.execute(select(signing_key)).mappings())
 
 
@@ -293,8 +298,9 @@ def running(
     }
     settings = Settings(**{**members, **changed})
     settings.data_dir.mkdir(mode=0o700)
+    pairs = key_pairs()
     with database.write() as tx:
-        first_keys(tx, now)
+        first_keys(tx, pairs, now)
         vault.Vault(settings.person_keys).create_stream(tx, vault.OPERATOR_STREAM, now)
         ledger.create(tx, ledger.LOG_ID, settings.ledger_origin, now)
     registers = {
