@@ -19,12 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 
-from broker import cleanup, errors, needs, signing_keys, telemetry
+from broker import cleanup, database_lock, disk, errors, needs, parameters, signing_keys, telemetry
 from broker.answers import Answer, Json, Later, Page, Raw, Refusal
 from broker.clients.mutual_tls import MutualTls
 from broker.clients.registry import Registry
 from broker.committer import Committer
-from broker.database import Database, Tx
+from broker.database import SERVING, Database, Tx
 from broker.door import Door, Endpoint
 from broker.errors import Speaks
 from broker.evidence import registers
@@ -55,7 +55,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
 
     Raises `BadDeclaration` or `BadClient` for an operator's file that is wrong.
     """
-    database = Database.open(settings.database)
+    database = Database.open(settings.database, wait=SERVING)
     roots = RootKeyring.parse(settings.root_keyring_text())
     with database.read() as tx:
         signing = SigningKeys.load(tx, roots.ring("signing"))
@@ -92,6 +92,8 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         ledger_dir=settings.ledger_dir,
         legacy=settings.legacy,
         clock=now,
+        publish_every=settings.checkpoint_seconds,
+        server_clock=from_server,
     )
     return parts, publisher(settings, database, roots, now) if database.dialect == "sqlite" else None
 
@@ -121,6 +123,7 @@ def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI
             asyncio.create_task(signing_keys.watch(wired.signing, wired.database, ring)),
             asyncio.create_task(signing_keys.keep(wired.database, ring, settings.key_schedule(longest), now)),
             asyncio.create_task(_courier(wired).run()),
+            asyncio.create_task(disk.watch(wired.database, now)),
         ]
         if publishing is not None:
             tasks.append(asyncio.create_task(publishing.run(settings.checkpoint_seconds)))
@@ -186,7 +189,7 @@ def _endpoint(row: Route) -> Endpoint:
 async def run(row: Route, request: Request) -> Answer:
     """Run one row: gather, act in its transaction, and give the answer once that is committed."""
     try:
-        _refuse_nul(request)
+        parameters.refuse_nul(request)
         facts = await row.gather(request)
         result: Any = facts
         if not isinstance(facts, Answer | Refusal):
@@ -201,12 +204,6 @@ async def run(row: Route, request: Request) -> Answer:
         return _refused(refused, row.speaks, request)
 
 
-def _refuse_nul(request: Request) -> None:
-    """Refuse an address that one of the two databases cannot even be asked for."""
-    if "\x00" in request.scope["path"]:
-        raise errors.Malformed("the address holds a NUL character")
-
-
 async def _act(row: Route, request: Request, facts: Any) -> Any:
     """Act in the row's transaction; that the session was used is noted in the same one where it writes anyway."""
     wired = needs.parts(request)
@@ -216,19 +213,23 @@ async def _act(row: Route, request: Request, facts: Any) -> Any:
         return row.act(tx, facts, now)
 
     if row.runs == "entry" or (row.runs == "either" and facts.enters):
-        committed = await wired.committer.submit(change)
+        committed = await database_lock.once_free(lambda: wired.committer.submit(change))
         result = committed.result
         return result.finish(committed.entries) if isinstance(result, Later) else result
-    if row.runs in {"write", "either"}:
-        with wired.database.write() as tx:
-            return change(tx, wired.clock())
-    if needs.unnoted(request) is not None:
-        with wired.database.write() as tx:
-            needs.note_use(tx, request, wired.clock())
-    if row.runs == "none":
-        return row.act(facts, wired.clock())
-    with wired.database.read() as tx:
-        return row.act(tx, facts, wired.clock())
+
+    async def alone() -> Any:
+        if row.runs in {"write", "either"}:
+            with wired.database.write() as tx:
+                return change(tx, wired.clock())
+        if needs.unnoted(request) is not None:
+            with wired.database.write() as tx:
+                needs.note_use(tx, request, wired.clock())
+        if row.runs == "none":
+            return row.act(facts, wired.clock())
+        with wired.database.read() as tx:
+            return row.act(tx, facts, wired.clock())
+
+    return await database_lock.once_free(alone)
 
 
 def _refused(refused: Refusal, speaks: Speaks, request: Request) -> Answer:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 from sqlalchemy import select
-from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from broker import app, installation, ledger_files, personas, serve, terminal
 from broker import demo as whole_demo
 from broker.client_commands import clients
-from broker.clients.registry import BadClient
-from broker.doctor import checks, gather
+from broker.config_commands import config, settings_faults
+from broker.database import UnsafeDatabase
+from broker.doctor import checks, declared, gather
+from broker.errors import Busy
 from broker.key_commands import keys
 from broker.migrations import history
 from broker.outbox_commands import outbox
@@ -34,12 +38,12 @@ cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="A 
 groups = {
     "db": "The database's schema.",
     "personas": "People of the demo and the sandbox.",
-    "config": "The settings in force.",
     "ledger": "The published ledger: verify, export, checkpoint.",
 }
-db, invented, config, ledger = (typer.Typer(no_args_is_help=True, help=text) for text in groups.values())
+db, invented, ledger = (typer.Typer(no_args_is_help=True, help=text) for text in groups.values())
 for _name, _group in {
-    **dict(zip(groups, (db, invented, config, ledger), strict=True)),
+    **dict(zip(groups, (db, invented, ledger), strict=True)),
+    "config": config,
     "keys": keys,
     "clients": clients,
     "outbox": outbox,
@@ -52,26 +56,45 @@ MENDABLE = (
     installation.AlreadyInstalled,
     installation.Served,
     whole_demo.DemoFailed,
-    BadClient,
     ledger_files.Unreachable,
     consent_errors.ConsentError,
     keys_errors.KeysError,
+    UnsafeDatabase,
 )
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; what the user can mend is one line on standard error, not a traceback.
+    """Run the command line; what the user can mend is said on standard error, a line for each thing, never a traceback.
 
     `arguments` are those of the process when not given. Ends with `SystemExit`.
     """
     try:
         cli(arguments)
-    except MENDABLE as problem:
-        terminal.misused(str(problem))
     except ValidationError as problem:
-        terminal.misused(
-            "; ".join(": ".join([*map(str, e["loc"]), e["msg"]]) for e in problem.errors(include_input=False))
-        )
+        terminal.misused("; ".join(settings_faults(problem)))
+    except BrokenPipeError:  # whoever read what is printed has gone
+        sys.exit(WRONG)
+    except (*declared.FAULTY, SQLAlchemyError, Busy, *MENDABLE) as problem:
+        terminal.misused(_told(problem))
+
+
+def _told(problem: Exception) -> str:
+    """Say what went wrong in words that hold no secret; of a faulty declaration, every fault of all of them."""
+    if isinstance(problem, Busy):
+        return "another process holds the database's lock: try again, or end what keeps it"
+    if isinstance(problem, SQLAlchemyError):
+        return f"the database cannot be used: {gather.told(problem)}; `semel doctor` says more"
+    if isinstance(problem, declared.FAULTY):
+        with suppress(ValidationError):
+            folder = Settings().config_dir
+            if not folder.is_dir():
+                return f"SEMEL_CONFIG_DIR: {folder} is not there"
+            faults = [*declared.placeholders(folder), *declared.faults(Settings())]
+            if faults and not isinstance(problem, OSError):
+                return "\n".join(["declarations are wrong:", *map(str, faults)])
+    if isinstance(problem, OSError):
+        return f"{problem.filename or 'a file'}: {problem.strerror or problem}"
+    return str(problem)
 
 
 @cli.command()
@@ -110,7 +133,10 @@ def serve_command(
 
 @cli.command()
 def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """What is right and what is wrong with this installation, and what mends it; exit status 1 when something fails."""
+    """What is right and what is wrong with this installation, and what mends it; exit status 1 when something fails.
+
+    What is `fatal` is refused by `semel serve`, too.
+    """
     findings = checks.judge(asyncio.run(gather.gather(Settings(), app.clock)))
     rows = [
         {
@@ -124,7 +150,7 @@ def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the com
         for found in findings
     ]
     terminal.show(rows if as_json else [_short(row) for row in rows], as_json=as_json)
-    if any(found.verdict.status == "fail" for found in findings):
+    if any(found.verdict.status in {"fail", "fatal"} for found in findings):
         raise typer.Exit(WRONG)
 
 
@@ -156,8 +182,10 @@ def db_status(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the 
 @db.command("upgrade")
 def db_upgrade() -> None:
     """Bring the database to this version."""
-    with installation.changing(Settings()) as tx:
+    settings = Settings()
+    with installation.changing(settings) as tx:
         history.upgrade(tx)
+        installation.record_mode(tx, settings)
     terminal.out.print(f"The database is at {history.newest()}.")
 
 
@@ -170,22 +198,6 @@ def personas_list(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of 
     rows = [
         {"id": p.id, "username": p.username, "password": p.password, "totp_secret": p.totp_secret}
         for p in personas.load(settings.config_dir)
-    ]
-    terminal.show(rows, as_json=as_json)
-
-
-@config.command("show")
-def config_show(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """The settings in force; secrets are masked."""
-    settings = Settings()
-    values = settings.model_dump(mode="json")
-    if values["key_encryption_key"]:
-        values["key_encryption_key"] = "********"
-    values["database_url"] = make_url(settings.database).render_as_string(hide_password=True)
-    given = settings.model_fields_set
-    rows = [
-        {"setting": f"SEMEL_{name.upper()}", "value": value, "from": "environment" if name in given else "default"}
-        for name, value in values.items()
     ]
     terminal.show(rows, as_json=as_json)
 

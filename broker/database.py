@@ -20,17 +20,20 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from broker import prepared
+from broker import database_connection, errors, prepared
 
 Dialect = Literal["sqlite", "postgresql"]
 Tx = Connection
 
 CHECKPOINT_EVERY = 200
+SERVING = 0.0  # seconds a server waits for another process's lock: it waits on its event loop, between tries
+COMMAND = 5.0  # seconds a command waits for it
+READING = 0.02  # seconds for a lock that readers hardly ever meet: while the log is recovered
 POSTGRESQL_SESSION = (
-    "-c lock_timeout=1000 -c statement_timeout=2000 -c idle_in_transaction_session_timeout=5000 -c jit=off"
+    "-c lock_timeout=100 -c statement_timeout=2000 -c idle_in_transaction_session_timeout=5000 -c jit=off"
 )
 _NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 COMMITTER_SESSION = "-c jit=off -c plan_cache_mode=force_custom_plan"
@@ -44,7 +47,8 @@ class Database:
     """Short transactions on one database.
 
     `read()`, `write()` and `committing()` are context managers that give a transaction: committed on leaving,
-    rolled back when left by an exception. No `await` inside them (an architecture test holds it).
+    rolled back when left by an exception. No `await` inside them (an architecture test holds it). `full` says that a write
+    failed for want of room; whoever has seen a later one succeed sets it back.
     """
 
     def __init__(self, *, reader: Engine, writer: Engine, committer: Engine, dialect: Dialect) -> None:
@@ -56,22 +60,25 @@ class Database:
         self._here = threading.local()
         self._write_connection: Connection | None = None
         self._commits = 0
+        self.full = False
 
     @classmethod
-    def open(cls, url: str) -> Database:
+    def open(cls, url: str, wait: float = COMMAND) -> Database:
         """Open the database at an SQLAlchemy URL (`sqlite:////path/semel.db` or `postgresql+psycopg://…`).
 
-        Nothing is created but an empty SQLite file's folder. Raises `UnsafeDatabase` for a server that does not flush.
+        `wait`: seconds that a transaction on SQLite waits for another process's lock before it raises `errors.Busy`; a server,
+        whose waiting would hold up everybody, gives `SERVING`. Nothing is created but an empty SQLite file's folder. Raises
+        `UnsafeDatabase` for a server that does not flush.
         """
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return cls._open_sqlite(parsed)
+            return cls._open_sqlite(parsed, wait)
         if parsed.get_backend_name() == "postgresql":
             return cls._open_postgresql(parsed.set(drivername="postgresql+psycopg"))
         raise UnsafeDatabase("only sqlite and postgresql are supported")
 
     @classmethod
-    def _open_sqlite(cls, url: URL) -> Database:
+    def _open_sqlite(cls, url: URL, wait: float) -> Database:
         if not url.database or url.database == ":memory:":
             raise UnsafeDatabase("SQLite needs a file: a database in memory keeps nothing")
         path = Path(url.database).absolute()
@@ -83,8 +90,13 @@ class Database:
             ):  # its log and index take over the mode of a file that is there; one that is there stays shut:
                 with suppress(OSError):  # closing it a second time would let go of the locks of our other connections
                     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            patience = max(wait, READING) if read_only else wait
             link = sqlite3.connect(
-                f"{path.as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=5, check_same_thread=False
+                f"{path.as_uri()}?mode={mode}",
+                uri=True,
+                isolation_level=None,
+                timeout=patience,
+                check_same_thread=False,
             )
             link.execute("PRAGMA foreign_keys=ON")
             if not read_only:
@@ -107,8 +119,10 @@ class Database:
     @classmethod
     def _open_postgresql(cls, url: URL) -> Database:
         def engine(options: str) -> Engine:
-            made = create_engine(url, pool_size=1, max_overflow=0, pool_timeout=5, connect_args={"options": options})
+            given = {"options": options, **database_connection.LIMITS}
+            made = create_engine(url, pool_size=1, max_overflow=0, pool_timeout=1, connect_args=given)
             prepared.install(made)
+            event.listen(made, "do_connect", database_connection.Connecting())
             event.listen(made, "connect", _refuse_unsafe_postgresql)
             event.listen(made, "checkout", _refuse_hung_up)
             return made
@@ -135,7 +149,7 @@ class Database:
             with self._write_sqlite() as tx:
                 yield tx
             return
-        with self._writer.connect() as tx, tx.begin(), self._inside(tx):
+        with self._noting_room(), self._writer.connect() as tx, tx.begin(), self._inside(tx):
             yield tx
 
     @contextmanager
@@ -145,8 +159,17 @@ class Database:
             with self._write_sqlite() as tx:
                 yield tx
             return
-        with self._committer.connect() as tx, tx.begin(), self._inside(tx):
+        with self._noting_room(), self._committer.connect() as tx, tx.begin(), self._inside(tx):
             yield tx
+
+    @contextmanager
+    def _noting_room(self) -> Iterator[None]:
+        """Remember that a write found no room."""
+        try:
+            yield
+        except Exception as problem:
+            self.full = self.full or errors.out_of_room(problem)
+            raise
 
     @contextmanager
     def _inside(self, tx: Tx) -> Iterator[None]:
@@ -159,14 +182,26 @@ class Database:
 
     @contextmanager
     def _write_sqlite(self) -> Iterator[Tx]:
-        with self._writing:
-            if self._write_connection is None:
-                self._write_connection = self._writer.connect()
-            with self._write_connection.begin(), self._inside(self._write_connection):
+        with self._writing, self._noting_room():
+            with self._lock_of_others():
+                if self._write_connection is None:
+                    self._write_connection = self._writer.connect()
+                begun = self._write_connection.begin()
+            with begun, self._inside(self._write_connection):
                 yield self._write_connection
             self._commits += 1
             if self._commits % CHECKPOINT_EVERY == 0:
                 self._checkpoint()
+
+    @contextmanager
+    def _lock_of_others(self) -> Iterator[None]:
+        """Raise `errors.Busy` where a transaction cannot begin because another process is in one."""
+        try:
+            yield
+        except OperationalError as problem:
+            if errors.locked(problem):
+                raise errors.Busy from problem
+            raise
 
     def _checkpoint(self) -> None:
         """Fold the write-ahead log into the file, on the connection that writes."""

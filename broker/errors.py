@@ -7,7 +7,9 @@ becomes `server_error` and says nothing.
 
 from __future__ import annotations
 
+import errno
 import re
+import sqlite3
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -27,7 +29,12 @@ ALGS = f'algs="{" ".join(sorted(jws.ASYMMETRIC))}"'
 NO_STORE = {"Cache-Control": "no-store"}
 UNPRINTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 TRANSIENT = ("40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "08")
+NO_ROOM = ("53100",)  # PostgreSQL: disk_full
+LOCKED = ("55P03",)  # PostgreSQL: lock_not_available
 BUSY = Refusal("temporarily_unavailable", "busy; try again", status=503, headers={"Retry-After": "1"})
+FULL = Refusal(
+    "temporarily_unavailable", "nothing can be written; try later", status=503, headers={"Retry-After": "30"}
+)
 
 
 class Wire(Exception):
@@ -47,6 +54,13 @@ class Malformed(Exception):
         super().__init__(description)
         self.description = description
         self.status = status
+
+
+class Busy(Wire):
+    """Another process holds the database's lock; nothing was done, so trying again is safe."""
+
+    def __init__(self) -> None:
+        super().__init__(BUSY.code, BUSY.description, status=BUSY.status, headers=BUSY.headers)
 
 
 # fmt: off
@@ -79,7 +93,13 @@ def refusal(problem: Exception) -> Refusal:
         return problem.refusal
     if isinstance(problem, Malformed):
         return Refusal("invalid_request", problem.description, status=problem.status)
-    if isinstance(problem, PoolTimeoutError) or (isinstance(problem, DBAPIError) and _transient(problem)):
+    if out_of_room(problem):
+        return FULL
+    if (
+        locked(problem)
+        or isinstance(problem, PoolTimeoutError)
+        or (isinstance(problem, DBAPIError) and _transient(problem))
+    ):
         return BUSY
     for kind, code, status in MAP:
         if isinstance(problem, kind):
@@ -88,12 +108,44 @@ def refusal(problem: Exception) -> Refusal:
     return Refusal("server_error", "", status=500)
 
 
+def out_of_room(problem: BaseException) -> bool:
+    """Whether something could not be written because the disk, or what may be used of it, is full."""
+    if isinstance(problem, OSError):
+        return problem.errno in {errno.ENOSPC, errno.EDQUOT}
+    if not isinstance(problem, DBAPIError):
+        return False
+    if isinstance(problem.orig, sqlite3.Error):
+        return getattr(problem.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    return getattr(problem.orig, "sqlstate", None) in NO_ROOM
+
+
+def locked(problem: BaseException) -> bool:
+    """Whether somebody else's lock was in the way; what was begun has been rolled back, so trying again is safe."""
+    if not isinstance(problem, DBAPIError):
+        return isinstance(problem, Busy)
+    if isinstance(problem.orig, sqlite3.Error):
+        code = getattr(problem.orig, "sqlite_errorcode", 0) & 0xFF
+        return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED} or "locked" in str(problem.orig)
+    return getattr(problem.orig, "sqlstate", None) in LOCKED
+
+
+def cause(problem: BaseException) -> str | None:
+    """Name the cause that an operator must know, as a word of a closed set; None where the kind of exception says enough."""
+    if out_of_room(problem):
+        return "the disk is full"
+    if locked(problem):
+        return "another process holds the database's lock"
+    if isinstance(problem, DBAPIError) and _transient(problem):
+        return "the database is busy or away"
+    return None
+
+
 def _transient(problem: DBAPIError) -> bool:
     """Whether trying again may help: a lock or statement timeout, a deadlock, a server that is not there or went away."""
     state = getattr(problem.orig, "sqlstate", None)
     if state is not None:
         return any(state.startswith(prefix) for prefix in TRANSIENT)
-    return isinstance(problem.orig, psycopg.OperationalError) or "locked" in str(problem.orig)
+    return isinstance(problem.orig, psycopg.OperationalError) or locked(problem)
 
 
 def render(refused: Refusal, speaks: Speaks, correlation_id: str, sent: str | None = None) -> Json | Page:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from broker import personas
 from broker.database import Database, Tx
 from broker.migrations import history
+from broker.people import people
 from broker.settings import Settings
 from broker.tables import install
 from consent import audit, ledger, published
@@ -28,6 +29,7 @@ from keys.sources import sealed
 
 #: What a new installation signs with; the ledger's two are changed by a record in it, all others by the clock.
 FIRST_KEYS: tuple[tuple[Purpose, Alg], ...] = (*sealed.WANTED, ("ledger", "Ed25519"), ("ledger", "ML-DSA-44"))
+PUBLISHED = Path(__file__).parents[1] / "openid-config"  # the demo's own declarations, where they are at hand
 
 
 class NotReady(Exception):
@@ -65,7 +67,7 @@ def create(settings: Settings, now: int, *, progress: Callable[[str, int, int], 
             origin = settings.ledger_origin
             ledger.create(tx, ledger.LOG_ID, origin, now, vkeys=_verifier_keys(origin, pairs))
             personas.enrol_all(tx, keys, roots, digests, now)
-            tx.execute(insert(install).values(only=1, issuer=settings.issuer, created=now))
+            tx.execute(insert(install).values(only=1, issuer=settings.issuer, mode=settings.mode, created=now))
     finally:
         database.close()
     return len(people)
@@ -86,6 +88,16 @@ def claim(settings: Settings) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Served("this installation is being served: stop the server first") from None
+        yield
+
+
+@contextmanager
+def unserved(settings: Settings) -> Iterator[None]:
+    """Look at an installation that nobody serves yet; raises `Served` when somebody does."""
+    if not (settings.data_dir / "served.lock").exists():
+        yield
+        return
+    with claim(settings):
         yield
 
 
@@ -158,6 +170,30 @@ def check(tx: Tx, issuer: str, ledger_dir: Path | None = None) -> None:
         audit.check(tx, public=0 if ledger_dir is None else published.signed_size(ledger_dir))
     except consent_errors.ConsentError as broken:
         raise NotReady(f"the ledger does not hold: {broken}; restore it before serving") from broken
+
+
+def record_mode(tx: Tx, settings: Settings) -> None:
+    """Write down the mode where that was not done at `init`; a persona that can sign in says that it was no production."""
+    roots = RootKeyring.parse(settings.root_keyring_text())
+    invented = any(people.by_username(tx, roots, one.username) is not None for one in _invented(settings))
+    mode = "sandbox" if invented and settings.mode == "production" else settings.mode
+    tx.execute(update(install).where(install.c.mode.is_(None)).values(mode=mode))
+
+
+def _invented(settings: Settings) -> list[personas.Persona]:
+    """Give everyone of the persona files at hand: the operator's and the demo's own, whose passwords are published."""
+    found: list[personas.Persona] = []
+    for folder in dict.fromkeys((settings.config_dir, PUBLISHED)):
+        with suppress(OSError, ValueError, KeyError):
+            found += personas.load(folder)
+    return found
+
+
+def published_accounts(tx: Tx, roots: RootKeyring, settings: Settings) -> int | None:
+    """Count the invented people who can sign in: their passwords are published; None where no persona file is at hand."""
+    invented = {one.username for one in _invented(settings)}
+    known = [people.by_username(tx, roots, username) for username in sorted(invented)]
+    return sum(person is not None and not person.disabled for person in known) if invented else None
 
 
 def is_made(settings: Settings) -> bool:

@@ -84,6 +84,8 @@ class Parts:
     ledger_dir: Path
     legacy: frozenset[str]
     clock: Callable[[], int]
+    publish_every: float = 2.0  # seconds between two checkpoints
+    server_clock: bool = False  # whether the database server's clock is the ledger's
 
     @property
     def keyring(self) -> Keyring:

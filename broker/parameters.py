@@ -129,3 +129,9 @@ async def read(request: Request) -> Parameters:
         return parse(content.decode("utf-8"))
     except UnicodeDecodeError as problem:
         raise Malformed("the body is not UTF-8") from problem
+
+
+def refuse_nul(request: Request) -> None:
+    """Refuse an address that one of the two databases cannot even be asked for."""
+    if "\x00" in request.scope["path"]:
+        raise Malformed("the address holds a NUL character")

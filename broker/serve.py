@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -24,11 +25,15 @@ from granian.log import LogLevels
 
 from broker import app, installation, telemetry
 from broker.database import Database
+from broker.doctor import conditions, gather
 from broker.settings import Settings
 
 PR_SET_PDEATHSIG = 1
 RESTART_SECONDS = 1.0
 HEAD_SECONDS = 10  # to send a request's head, and to send the next one on the same connection
+CONNECTIONS = 16_384  # of a worker at once; a silent one takes a place until `HEAD_SECONDS` are over
+BACKLOG = 4096  # connections that the kernel keeps until they are taken
+FILES = CONNECTIONS + 1024  # open files of a process
 HEAD_BYTES = 32 * 1024  # of a request's head: the address, a token, its proof and our cookies, twice over
 
 _claimed = ExitStack()  # what this process holds until it dies
@@ -61,18 +66,30 @@ def publish() -> None:
     asyncio.run(publisher.run(settings.checkpoint_seconds))
 
 
+def refuse(settings: Settings) -> None:
+    """Return when nothing speaks against serving; raises `NotReady` with every condition that does, and what mends it."""
+    facts = asyncio.run(gather.gather(settings, app.clock, gather.unserved))
+    if broken := conditions.seen(facts):
+        raise installation.NotReady("\n".join(["nothing is served:", *(f"- {one}" for one in broken)]))
+
+
+def _raise_limits() -> None:
+    """Allow as many open files as the system lets us: each connection is one, and workers inherit it (getrlimit(2))."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def run(settings: Settings, *, host: str, port: int, workers: int) -> None:
     """Serve until SIGTERM or Ctrl-C; a process that dies is started again. Raises `NotReady` before a socket is opened.
 
     SQLite has one writing connection, so one worker whatever was asked.
     """
-    database = Database.open(settings.database)
-    try:
-        with database.write() as tx:
-            installation.check(tx, settings.issuer, settings.ledger_dir)
-    finally:
-        database.close()
-    alone = database.dialect == "sqlite"
+    with installation.unserved(settings):
+        refuse(settings)
+    _raise_limits()
+    alone = settings.database.startswith("sqlite")
     with _publishing(needed=not alone):
         Granian(
             "broker.serve:worker",
@@ -83,6 +100,8 @@ def run(settings: Settings, *, host: str, port: int, workers: int) -> None:
             interface=Interfaces.ASGI,
             http=HTTPModes.http1,  # guessing the version would wait for a silent connection without end
             http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
+            backlog=BACKLOG,
+            backpressure=CONNECTIONS,
             respawn_failed_workers=True,
             respawn_interval=0.5,
             workers_kill_timeout=5,

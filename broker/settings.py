@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -9,12 +10,13 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from broker.endpoints.jwks import MAX_AGE as JWKS_SECONDS
+from broker import lifetimes
 from broker.needs import Durations
 from keys.keyring import Purpose
 from keys.sources.sealed import Schedule
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+TESTS = "SEMEL_TEST_"  # variables of this program's own tests
 PORTS = {"https": 443, "http": 80}
 
 
@@ -95,24 +97,18 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _keys(self) -> Settings:
-        if self.key_announce_seconds < JWKS_SECONDS:
-            raise ValueError(f"SEMEL_KEY_ANNOUNCE_SECONDS must be at least {JWKS_SECONDS}: so long are copies kept")
-        if self.key_rotation_seconds < 2 * self.key_announce_seconds:
-            raise ValueError("SEMEL_KEY_ROTATION_SECONDS must be at least twice SEMEL_KEY_ANNOUNCE_SECONDS")
-        if self.key_retire_seconds < self.token_seconds + JWKS_SECONDS:
-            raise ValueError("SEMEL_KEY_RETIRE_SECONDS must be longer than what was signed is valid")
-        return self
-
-    @model_validator(mode="after")
-    def _production(self) -> Settings:
+    def _together(self) -> Settings:
+        """Refuse what is right by itself and wrong together; all of it at once."""
+        wrong = [*lifetimes.contradictions(self)]
         if self.mode == "production":
             if self.issuer.startswith("http:"):
-                raise ValueError("in production SEMEL_ISSUER must be https")
+                wrong.append("in production SEMEL_ISSUER must be https")
             if self.egress_allow:
-                raise ValueError("in production SEMEL_EGRESS_ALLOW must be empty")
+                wrong.append("in production SEMEL_EGRESS_ALLOW must be empty")
             if self.client_egress_allow:
-                raise ValueError("in production SEMEL_CLIENT_EGRESS_ALLOW must be empty")
+                wrong.append("in production SEMEL_CLIENT_EGRESS_ALLOW must be empty")
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
     @property
@@ -183,3 +179,10 @@ class Settings(BaseSettings):
         if self.key_encryption_key:
             return self.key_encryption_key
         return (self.key_encryption_key_file or self.data_dir / "key-encryption-key").read_text()
+
+
+def unknown() -> tuple[str, ...]:
+    """Name the variables that look like settings and are none: one that is misspelt silently leaves its setting at the default."""
+    known = {f"SEMEL_{name.upper()}" for name in Settings.model_fields}
+    named = (name for name in os.environ if name.startswith("SEMEL_") and not name.startswith(TESTS))
+    return tuple(sorted(name for name in named if name.upper() not in known))

@@ -20,6 +20,7 @@ install = Table(
     Column("only", Integer64, primary_key=True),
     Column("issuer", Text, nullable=False),
     Column("created", Integer64, nullable=False),
+    Column("mode", Text),  # as `semel init` was run; NULL where that was before it was recorded
     sqlite_strict=True,
 )
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import structlog
 
+from broker import errors
+
 ALLOWED = frozenset(
     {
         "event", "level", "timestamp", "correlation_id", "method", "route", "status", "milliseconds", "error",
@@ -63,9 +65,11 @@ def log(event: str, **fields: Any) -> None:
 
 
 def failure(event: str, problem: BaseException, **fields: Any) -> None:
-    """Log that something broke: the kind of exception and where it was raised, never its text (it may hold values)."""
+    """Log that something broke: the kind of exception, where it was raised, a cause of a closed set; never its text."""
     trace = problem.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     where = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 2)[-1]}:{trace.tb_lineno}" if trace is not None else ""
+    if (reason := errors.cause(problem)) is not None:
+        fields.setdefault("reason", reason)
     structlog.get_logger().error(event, exception=type(problem).__name__, where=where, **fields)

@@ -101,29 +101,35 @@ class _Vocabulary(Declared):
     codes: dict[str, Words]
 
 
-class _BundleFile(Declared):
+class BundleFile(Declared):
+    """A file of `catalogue/`."""
+
     version: Annotated[int, Field(ge=1)]
     label: Words
     attributes: dict[Id, _Attribute]
     vocabularies: dict[str, _Vocabulary] = Field(default_factory=dict)
 
 
-class _Registers(RootModel[dict[str, Words]]):
+class RegistersFile(RootModel[dict[str, Words]]):
     """`registers.toml`: a table of names for each source."""
 
 
 def load(config_dir: Path) -> Catalogue:
     """Read the operator's catalogue. Raises `BadDeclaration` naming the file and what is wrong in it."""
-    registers = declarations.read(config_dir / "registers.toml", _Registers).root
+    registers = declarations.read(config_dir / "registers.toml", RegistersFile).root
     attributes: dict[str, Attribute] = {}
     bundles: dict[str, Bundle] = {}
+    faults: list[str] = []
     for path in declarations.listed(config_dir / "catalogue"):
-        declared = declarations.read(path, _BundleFile)
-        bundles[path.stem] = Bundle(path.stem, declared.version, declared.label)
-        for attribute_id, one in declared.attributes.items():
-            if attribute_id in attributes:
-                raise BadDeclaration(f"{path.name}: {attribute_id} is declared twice")
-            attributes[attribute_id] = _attribute(path, attribute_id, one, declared.vocabularies, registers)
+        with declarations.gathering(faults):
+            declared = declarations.read(path, BundleFile)
+            bundles[path.stem] = Bundle(path.stem, declared.version, declared.label)
+            for attribute_id, one in declared.attributes.items():
+                with declarations.gathering(faults):
+                    if attribute_id in attributes:
+                        raise BadDeclaration(f"{path.name}: {attribute_id} is declared twice")
+                    attributes[attribute_id] = _attribute(path, attribute_id, one, declared.vocabularies, registers)
+    declarations.refuse(faults)
     return Catalogue(attributes, bundles, registers)
 
 

@@ -2,6 +2,8 @@
 
 import re
 import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -57,6 +59,21 @@ def read(path: Path, shape: type[D]) -> D:
         return shape.model_validate(tomllib.loads(path.read_text("utf-8")))
     except (OSError, ValueError) as problem:
         raise BadDeclaration(f"{path.name}: {_said(problem)}") from problem
+
+
+@contextmanager
+def gathering(found: list[str]) -> Iterator[None]:
+    """Write down what a file declares wrongly and go on: the operator hears of every fault at once. See `refuse`."""
+    try:
+        yield
+    except BadDeclaration as problem:
+        found.append(problem.description)
+
+
+def refuse(found: Sequence[str]) -> None:
+    """Raise one `BadDeclaration` with every fault that was gathered, a line for each; return when there is none."""
+    if found:
+        raise BadDeclaration("\n".join(found))
 
 
 def listed(folder: Path) -> list[Path]:

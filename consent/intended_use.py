@@ -204,18 +204,24 @@ def load(config_dir: Path) -> Uses:
     ceiling above what the items' class allows, an assurance below what it needs.
     """
     known = catalogue.load(config_dir)
-    uses = collect(_read(path, known) for path in declarations.listed(config_dir / "uses"))
+    read: list[IntendedUse] = []
+    faults: list[str] = []
+    for path in declarations.listed(config_dir / "uses"):
+        with declarations.gathering(faults):
+            read.append(_read(path, known))
+    declarations.refuse(faults)
+    uses = collect(read)
     named = {one.terms["oidc"]: one.id for one in known.attributes.values() if "oidc" in one.terms}
     bundles = {one.id: one.bundle for one in known.attributes.values()}
     return replace(uses, words=_scope_words(config_dir, known), claims=named, bundles=bundles)
 
 
-class _Scopes(RootModel[dict[str, Several[Id]]]):
+class ScopesFile(RootModel[dict[str, Several[Id]]]):
     """`scopes.toml`: a scope word and the items it stands for."""
 
 
 def _scope_words(config_dir: Path, known: Catalogue) -> Mapping[str, tuple[str, ...]]:
-    words = declarations.read(config_dir / "scopes.toml", _Scopes).root
+    words = declarations.read(config_dir / "scopes.toml", ScopesFile).root
     unknown = {item for items in words.values() for item in items} - known.attributes.keys()
     if unknown:
         raise BadDeclaration(f"scopes.toml: not in the catalogue: {' '.join(sorted(unknown))}")

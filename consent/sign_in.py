@@ -20,7 +20,7 @@ FILE = "sign-in.toml"
 SOURCE = "account"
 
 
-class _File(Declared):
+class SignInFile(Declared):
     """The use as a file in `uses/` has it, without items and client; and what each word of the scope stands for."""
 
     reason: Words
@@ -78,7 +78,7 @@ def load(config_dir: Path, known: Catalogue) -> SignIn | None:
     path = config_dir / FILE
     if not path.exists():
         return None
-    declared = declarations.read(path, _File)
+    declared = declarations.read(path, SignInFile)
     items = dict.fromkeys(item for word in declared.words.values() for item in word.values())
     foreign = [item for item in items if item not in known.attributes or known.attributes[item].source != SOURCE]
     if foreign:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -25,6 +26,7 @@ Use = Literal[
 Purpose = Literal["token", "ledger", "credential", "encryption"]
 Stage = Literal["upcoming", "signing", "retiring"]
 
+DISTINCT = 16  # different bytes, and different steps between them, in 32 random ones: about thirty
 ROOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
 
 
@@ -71,6 +73,21 @@ class RootKeyring:
     def text(self) -> str:
         """Return the lines that `parse` reads; a secret, to be written to a file of mode 0600."""
         return "".join(f"{root.id} {base64url.encode(root.secret)}\n" for root in self.roots)
+
+    def weakness(self) -> str | None:
+        """Say why a root is no secret (a pattern, a text somebody typed, one twice); None for random bytes.
+
+        Random bytes are refused less than once in 10^13 keyrings.
+        """
+        for root in self.roots:
+            steps = {(after - before) % 256 for before, after in pairwise(root.secret)}
+            if len(set(root.secret)) < DISTINCT or len(steps) < DISTINCT:
+                return f"root {root.id} is a pattern, not random bytes"
+            if all(0x20 <= byte < 0x7F for byte in root.secret):
+                return f"root {root.id} is a text, not random bytes"
+        if len({root.secret for root in self.roots}) < len(self.roots):
+            return "two roots are the same secret"
+        return None
 
     def ring(self, use: Use) -> "SealingRing":
         """Return the keys of one use, derived by HKDF from every root; rings of two uses share nothing."""

@@ -128,13 +128,16 @@ def load(config_dir: Path) -> Mapping[str, CredentialType]:
     Raises `InvalidCredentialType`, which names the file and the member, for anything that is not exactly a declaration.
     """
     types: dict[str, CredentialType] = {}
+    faults: list[str] = []
     for file in sorted((config_dir / "credentials").glob("*.toml")):
         try:
             declared = tomllib.loads(file.read_text(encoding="utf-8"))
             types[file.stem] = CredentialType.model_validate({**declared, "id": file.stem})
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-            raise InvalidCredentialType(f"{file.name}: not TOML") from problem
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            faults.append(f"{file.name}: not TOML")
         except ValidationError as problem:
             said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problem.errors())
-            raise InvalidCredentialType(f"{file.name}: {said}") from problem
+            faults.append(f"{file.name}: {said}")
+    if faults:
+        raise InvalidCredentialType("\n".join(faults))
     return types

@@ -71,7 +71,14 @@ class Registry:
         except (OSError, ValueError) as problem:
             raise BadClient(f"{software.FILE}: {_what(problem)}") from problem
         paths = sorted((config_dir / "clients").glob("*.toml"))
-        files = [_read(path, mode, mutual_tls) for path in paths]
+        files, faults = list[Client](), list[str]()
+        for path in paths:
+            try:
+                files.append(_read(path, mode, mutual_tls))
+            except BadClient as problem:
+                faults.append(str(problem))
+        if faults:
+            raise BadClient("\n".join(faults))
         return cls(files, KeySets(egress), mode=mode, database=database, registration=rules, mutual_tls=mutual_tls)
 
     def get(self, client_id: str) -> Client | None:

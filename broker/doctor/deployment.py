@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
-from broker.doctor.facts import NOBODY, Answer, Facts, Status, Verdict
+from broker.doctor.facts import NOBODY, Answer, Facts, Status, Verdict, unseen
 
 SECOND = 1_000_000  # microseconds
 CLOCK_WARN, CLOCK_FAIL = 2.0, 8.0  # seconds; eight is how far apart clocks may be for a token to be accepted
@@ -28,20 +28,20 @@ def issuer(facts: Facts) -> Verdict:
 
 def mode(facts: Facts) -> Verdict:
     """Whether invented people, whose passwords are public, can sign in where they must not."""
-    host, people = urlsplit(facts.configured.issuer).hostname, facts.stored.personas
-    if facts.production and people:
-        return Verdict(
-            "fail",
-            f"{people} invented people with published passwords can sign in to this production installation",
-            "it was initialised as a sandbox: make a new database with SEMEL_MODE=production and `semel init`",
+    stored, mode_set = facts.stored, facts.configured.mode
+    if stored.problem is not None:
+        return unseen("who can sign in was", "see the line `database` first")
+    if facts.production and stored.personas is None:
+        return unseen(
+            "whether invented people can sign in was", "see the lines `root keyring` and `declarations` first"
         )
-    if facts.configured.mode == "demo" and host not in LOOPBACK:
+    if stored.mode is None and stored.revision is not None:
         return Verdict(
-            "fail",
-            "the demo publishes its people's passwords at /sandbox/demo.json, and the address is not only this machine's",
-            "set SEMEL_MODE=production, or SEMEL_MODE=sandbox for a public trial",
+            "warn",
+            "it is not recorded in which mode the database was initialised",
+            "run `semel db upgrade`, which records it",
         )
-    return Verdict("pass", f"mode {facts.configured.mode}")
+    return Verdict("pass", f"mode {mode_set}")
 
 
 def reachable(facts: Facts) -> Verdict:
@@ -74,7 +74,7 @@ def tls(facts: Facts) -> Verdict:
     if seen is None:
         return Verdict("warn", "no TLS: the issuer is http", "use https for anything but a demo on one machine")
     if seen.problem == NOBODY:
-        return Verdict("warn", "TLS was not looked at", UNSEEN)
+        return unseen("TLS was", UNSEEN)
     if seen.problem is not None:
         return Verdict(
             "fail",
@@ -100,7 +100,7 @@ def headers(facts: Facts) -> Verdict:
     """Whether the headers that protect people arrive outside as this program sends them."""
     got = facts.served.page
     if got.problem is not None:
-        return Verdict("warn", "the headers were not looked at", UNSEEN)
+        return unseen("the headers were", UNSEEN)
     missing = [name for name, holds in _protections(facts, got).items() if not holds]
     if missing:
         return Verdict(
@@ -129,32 +129,33 @@ def _protections(facts: Facts, got: Answer) -> dict[str, bool]:
 def clock(facts: Facts) -> Verdict:
     """Whether this machine's clock agrees with everyone who can be asked."""
     off = {"the proxy's": _proxy_clock(facts), "the database's": _database_clock(facts)}
-    worst = max(off, key=lambda name: abs(off[name]))
+    known = {name: apart for name, apart in off.items() if apart is not None}
+    worst = max(known, key=lambda name: abs(known[name]), default="")
     fix = "run a time service (chrony, systemd-timesyncd) on every machine of the installation"
-    if facts.stored.problem is None and facts.stored.newest_entry > facts.now + CLOCK_FAIL * SECOND:
-        return Verdict("fail", "the ledger has entries from this machine's future: its clock was set back", fix)
-    if abs(off[worst]) > CLOCK_WARN:
-        status: Status = "fail" if abs(off[worst]) > CLOCK_FAIL else "warn"
-        return Verdict(status, f"this machine's clock and {worst} are {abs(off[worst]):.0f} s apart", fix)
+    if worst and abs(known[worst]) > CLOCK_WARN:
+        status: Status = "fail" if abs(known[worst]) > CLOCK_FAIL else "warn"
+        return Verdict(status, f"this machine's clock and {worst} are {abs(known[worst]):.0f} s apart", fix)
     if facts.machine.clock_synchronised is False:
         return Verdict("warn", "the kernel says that nothing keeps its clock right", fix)
-    return Verdict("pass", "the clocks agree")
+    if not known and facts.stored.problem is not None:
+        return unseen("nobody else's clock was", UNSEEN)
+    return Verdict("pass", f"it agrees with {' and '.join(known)}" if known else "it does not stand behind the ledger")
 
 
-def _proxy_clock(facts: Facts) -> float:
-    """Seconds between the `Date` of the served metadata and this machine; a header has whole seconds."""
+def _proxy_clock(facts: Facts) -> float | None:
+    """Seconds between the `Date` of the served metadata and this machine; a header has whole seconds. None: nobody said."""
     sent = facts.served.metadata.headers.get("date", "")
     try:
         told = parsedate_to_datetime(sent).timestamp()
     except ValueError:
-        return 0.0
+        return None
     apart = told - facts.served.asked_at / SECOND
     return 0.0 if -1.0 <= apart <= 1.0 else apart
 
 
-def _database_clock(facts: Facts) -> float:
+def _database_clock(facts: Facts) -> float | None:
     told = facts.stored.server_clock
-    return 0.0 if told is None else (told - facts.stored.asked_at) / SECOND
+    return None if told is None else (told - facts.stored.asked_at) / SECOND
 
 
 def proxies(facts: Facts) -> Verdict:

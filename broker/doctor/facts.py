@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from broker.clients.metadata import ClientMetadata
+from broker.publication import Publication
 from keys.sources.sealed import Schedule, StoredKey
 
-Status = Literal["pass", "warn", "fail"]
+#: `fatal`: the server refuses to start; `fail`: it must be mended, and serving goes on meanwhile.
+Status = Literal["pass", "warn", "fail", "fatal", "not looked at"]
 Kind = Literal["secret", "secret folder", "database"]
 NOBODY = "nobody answers"  # why there was no handshake
 
@@ -21,6 +23,11 @@ class Verdict:
     status: Status
     finding: str
     fix: str = ""
+
+
+def unseen(what: str, fix: str) -> Verdict:
+    """Say that something could not be looked at: never that it is right, never that it is wrong."""
+    return Verdict("not looked at", f"{what} not looked at", fix)
 
 
 @dataclass(frozen=True)
@@ -39,16 +46,20 @@ class Configured:
     client_egress_allow: tuple[str, ...]
     legacy: tuple[str, ...]  # names of the settings with `legacy` in them that are on
     person_keys_beside_database: bool
+    checkpoint: float = 2.0
+    person_keys: str = ""
 
 
 @dataclass(frozen=True)
 class Stored:
     """The database; `problem` says why it could not be read, and then nothing else is known (`unsafe`: our own refusal).
 
-    `settings` are those in force in the sessions a worker has; `round_trip` in milliseconds; `server_clock` what the
-    database's own clock said at `asked_at`; `newest_entry` the time of the ledger's last entry; `keys_open` whether the
-    root keyring opens every sealed key; `personas` how many invented people can sign in; `dead_letters` how many letters to
-    agencies were given up.
+    `mode` is the one the database was initialised in, None when that was not recorded; `settings` are those in force in the
+    sessions a worker has; `round_trip` in milliseconds; `server_clock` what the database's own clock said at `asked_at`;
+    `newest_entry` the time of the ledger's last entry; `ledger` why the ledger cannot be continued, `publication`
+    how far it is published; `keys_open` whether the root keyring opens
+    every sealed key; `month_keys` the files that wrap what is sealed for persons; `personas` how many invented people can
+    sign in, None when that could not be counted; `dead_letters` how many letters to agencies were given up.
     """
 
     problem: str | None = None
@@ -57,14 +68,18 @@ class Stored:
     revision: str | None = None
     newest_revision: str = ""
     issuer: str | None = None
+    mode: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     round_trip: float = 0.0
     server_clock: int | None = None
     asked_at: int = 0
     newest_entry: int = 0
+    ledger: str | None = None
+    publication: Publication | None = None
     keys: tuple[StoredKey, ...] = ()
     keys_open: bool = True
-    personas: int = 0
+    month_keys: tuple[str, ...] = ()
+    personas: int | None = 0
     dead_letters: int = 0
 
 
@@ -83,7 +98,9 @@ class Machine:
     """The machine: its clock as the kernel sees it (None: the kernel does not tell), the data folder's disk, file modes.
 
     `flushes`: milliseconds of each of a few written and flushed blocks; `unflushed` names a library in this process that
-    makes flushing do nothing.
+    makes flushing do nothing; `shut` are folders that cannot be written to; `month_keys` the names of the key files in the
+    folder of the keys of persons, None when there is no such folder; `unreadable` are files that the settings name and that
+    cannot be read; `newest_file` is when the database's or the ledger's files last changed, by this machine's clock then.
     """
 
     clock_synchronised: bool | None
@@ -94,6 +111,28 @@ class Machine:
     free: int  # bytes
     total: int  # bytes
     files: tuple[File, ...]
+    shut: tuple[str, ...] = ()
+    month_keys: tuple[str, ...] | None = ()
+    unreadable: tuple[str, ...] = ()
+    newest_file: int = 0
+
+
+@dataclass(frozen=True)
+class Roots:
+    """The root keyring: why it cannot be used, or why its secret is none."""
+
+    problem: str | None = None
+    weak: str | None = None
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The operator's declarations: whether their folder is there, and what is wrong in which file and line of it."""
+
+    folder: str = ""
+    missing: bool = False
+    faults: tuple[str, ...] = ()
+    placeholders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +185,8 @@ class Facts:
     served: Served
     clients: Clients
     computed: Mapping[str, Any]
+    roots: Roots = Roots()
+    declared: Declared = Declared()
 
     @property
     def production(self) -> bool:
@@ -153,7 +194,12 @@ class Facts:
         return self.configured.mode == "production"
 
     @property
+    def announced(self) -> bool:
+        """Whether the metadata was got as it is served."""
+        return self.served.metadata.problem is None and isinstance(self.served.metadata.body, dict)
+
+    @property
     def metadata(self) -> Mapping[str, Any]:
         """The metadata as served, or else as it would be."""
-        body = self.served.metadata.body
-        return body if self.served.metadata.problem is None and isinstance(body, dict) else self.computed
+        body: Mapping[str, Any] = self.served.metadata.body
+        return body if self.announced else self.computed

@@ -8,22 +8,21 @@ from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import select, text, union
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from broker import personas
+from broker import installation, publication
 from broker.clients.mutual_tls import MutualTls
 from broker.clients.registry import BadClient, Registry
 from broker.database import Database, Tx, UnsafeDatabase, now_from
-from broker.doctor import handshake, machine
-from broker.doctor.facts import Answer, Clients, Configured, Facts, Served, Stored
+from broker.doctor import declared, handshake, machine
+from broker.doctor.facts import NOBODY, Answer, Clients, Configured, Facts, Roots, Served, Stored
 from broker.doctor.storage import POSTGRESQL
 from broker.egress import Egress, EgressRefused, system_resolver
 from broker.endpoints import discovery, jwks
 from broker.evidence import assured
 from broker.migrations import history
 from broker.notices import outbox
-from broker.people import people
 from broker.settings import Settings
 from broker.tables import install
 from consent import catalogue, ledger, sign_in
@@ -33,6 +32,7 @@ from keys import errors as keys_errors
 from keys.keyring import RootKeyring
 from keys.sources import sealed
 from keys.sources.sealed import StoredKey
+from keys.tables import ledger_key, person_root
 
 PATHS = (discovery.OPENID_CONFIGURATION, jwks.PATH, "/sign-in")  # metadata, keys, a page
 MAX_BYTES = 512 * 1024
@@ -54,7 +54,15 @@ async def gather(settings: Settings, clock: Clock, look: Look | None = None) -> 
         served=await (look or served)(settings, clock),
         clients=clients,
         computed=_computed(settings),
+        roots=_keyring(settings),
+        declared=declared.look(settings),
     )
+
+
+async def unserved(_settings: Settings, clock: Clock) -> Served:
+    """Look at nothing that is served: for a server that has not started yet."""
+    nobody = Answer(problem=NOBODY)
+    return Served(nobody, nobody, nobody, clock(), None)
 
 
 def _configured(settings: Settings) -> Configured:
@@ -73,6 +81,8 @@ def _configured(settings: Settings) -> Configured:
         legacy=tuple(name for name, value in values.items() if "legacy" in name and value),
         person_keys_beside_database=settings.database.startswith("sqlite")
         and settings.person_keys.absolute().is_relative_to(settings.data_dir.absolute()),
+        checkpoint=settings.checkpoint_seconds,
+        person_keys=str(settings.person_keys),
     )
 
 
@@ -110,16 +120,23 @@ def _database(settings: Settings, clock: Clock) -> tuple[Stored, Clients]:
     except UnsafeDatabase as refused:
         return Stored(problem=str(refused), unsafe=True, dialect=database.dialect), _clients(settings, None)
     except (SQLAlchemyError, OSError, consent_errors.ConsentError) as broken:
-        first = (str(getattr(broken, "orig", None) or broken).splitlines() or ["it does not say why"])[0]
-        return Stored(problem=first, dialect=database.dialect), _clients(settings, None)
+        return Stored(problem=told(broken), dialect=database.dialect), _clients(settings, None)
     finally:
         database.close()
+
+
+def told(broken: Exception) -> str:
+    """Say in one line why a database cannot be used; never its address, which may hold a password."""
+    if isinstance(broken, SQLAlchemyError) and not isinstance(broken, DBAPIError):
+        return "its address cannot be read, or its driver is missing"
+    said = str(getattr(broken, "orig", None) or broken)
+    return (said.splitlines() or ["it does not say why"])[0].removeprefix("connection failed: ")
 
 
 def _stored(tx: Tx, settings: Settings, clock: Clock, made: str | None) -> Stored:
     dialect, newest = tx.dialect.name, history.newest()
     asked_at = clock()
-    told: dict[str, Any] = {
+    known: dict[str, Any] = {
         "dialect": dialect,
         "revision": made,
         "newest_revision": newest,
@@ -129,17 +146,37 @@ def _stored(tx: Tx, settings: Settings, clock: Clock, made: str | None) -> Store
         "round_trip": _round_trip(tx),
     }
     if made != newest:
-        return Stored(**told)
-    keys = sealed.listed(tx)
+        return Stored(**known)
+    keys, head = sealed.listed(tx), ledger.head(tx)
+    made_for = tx.execute(select(install.c.issuer)).scalar_one_or_none()
     return Stored(
-        **told,
-        issuer=tx.execute(select(install.c.issuer)).scalar_one_or_none(),
-        newest_entry=ledger.head(tx).ts,
+        **known,
+        issuer=made_for,
+        mode=tx.execute(select(install.c.mode)).scalar_one_or_none(),
+        newest_entry=head.ts,
+        ledger=_ledger(tx, settings, made_for),
+        publication=publication.look(tx, publication.public_size(settings.ledger_dir)),
         keys=keys,
         keys_open=_opens(tx, settings, keys),
+        month_keys=_month_keys(tx),
         personas=_personas(tx, settings),
         dead_letters=len(outbox.listed(tx, "dead")),
     )
+
+
+def _ledger(tx: Tx, settings: Settings, made_for: str | None) -> str | None:
+    """Say why the ledger cannot be continued; None when it can."""
+    try:
+        installation.check(tx, made_for or "", settings.ledger_dir)
+    except installation.NotReady as refused:
+        return str(refused)
+    return None
+
+
+def _month_keys(tx: Tx) -> tuple[str, ...]:
+    """Name the files that wrap what is sealed for persons and for the ledger's streams."""
+    months = union(select(person_root.c.kek), select(ledger_key.c.kek))
+    return tuple(sorted(f"kek-{month}.key" for month in tx.execute(months).scalars()))
 
 
 def _sqlite(tx: Tx) -> dict[str, str]:
@@ -179,17 +216,24 @@ def _opens(tx: Tx, settings: Settings, keys: tuple[StoredKey, ...]) -> bool:
     return roots is not None or not keys
 
 
-def _personas(tx: Tx, settings: Settings) -> int:
-    """Count the invented people who can sign in where nobody invented should."""
-    roots = _roots(settings)
-    if settings.mode != "production" or roots is None:
-        return 0
+def _keyring(settings: Settings) -> Roots:
+    """Say what is wrong with the root keyring; nothing of what is in it."""
     try:
-        invented = personas.load(settings.config_dir)
-    except (OSError, ValueError, KeyError):
+        return Roots(weak=RootKeyring.parse(settings.root_keyring_text()).weakness())
+    except FileNotFoundError as problem:
+        return Roots(problem=f"there is no root keyring: {problem.filename} is not there")
+    except OSError as problem:
+        return Roots(problem=f"{problem.filename} cannot be read: {problem.strerror}")
+    except keys_errors.KeysError as problem:
+        return Roots(problem=str(problem))
+
+
+def _personas(tx: Tx, settings: Settings) -> int | None:
+    """Count the invented people who can sign in where nobody invented should; None where they cannot be looked for."""
+    if settings.mode != "production":
         return 0
-    known = [people.by_username(tx, roots, persona.username) for persona in invented]
-    return sum(person is not None and not person.disabled for person in known)
+    roots = _roots(settings)
+    return None if roots is None else installation.published_accounts(tx, roots, settings)
 
 
 def _clients(settings: Settings, database: Database | None) -> Clients:
@@ -197,7 +241,7 @@ def _clients(settings: Settings, database: Database | None) -> Clients:
         offered = MutualTls.load(settings.mtls_origin, settings.client_ca_file)
         known = Registry.load(settings.config_dir, Egress(), mode=settings.mode, database=database, mutual_tls=offered)
         return Clients(all=known.all())
-    except (BadClient, keys_errors.InvalidCertificate) as wrong:
+    except (BadClient, keys_errors.InvalidCertificate, OSError) as wrong:
         return Clients(problem=str(wrong))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import tempfile
@@ -49,7 +50,58 @@ def look(settings: Settings) -> Machine:
         free=usage.free,
         total=usage.total,
         files=tuple(_secrets(settings)),
+        shut=tuple(_shut(settings)),
+        month_keys=_month_keys(settings.person_keys),
+        unreadable=tuple(_unreadable(settings)),
+        newest_file=_newest(settings),
     )
+
+
+def _shut(settings: Settings) -> Iterator[str]:
+    """The folders that a server writes into and may not, or cannot; one that is not there is made in the one above it."""
+    wanted = {settings.data_dir.absolute(), settings.ledger_dir.absolute(), settings.person_keys.absolute()}
+    for folder in sorted(wanted):
+        at = _existing(folder)
+        if not at.is_dir():
+            yield f"{at} is no folder"
+        elif not _takes(at):
+            yield f"nothing can be written into {at}"
+
+
+def _takes(folder: Path) -> bool:
+    """Whether a file can be made there: asked of the folder itself, as rights alone do not say it (a disk mounted to be read)."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as problem:
+        return problem.errno == errno.ENOSPC  # that is for the disk's line to say
+    return True
+
+
+def _month_keys(folder: Path) -> tuple[str, ...] | None:
+    try:
+        return tuple(sorted(path.name for path in folder.iterdir() if path.suffix == ".key"))
+    except OSError:
+        return None
+
+
+def _unreadable(settings: Settings) -> Iterator[str]:
+    named = {
+        "SEMEL_EGRESS_CA_FILE": settings.egress_ca_file,
+        "SEMEL_CLIENT_CA_FILE": settings.client_ca_file,
+    }
+    for setting, path in named.items():
+        if path is not None:
+            try:
+                path.read_bytes()
+            except OSError as problem:
+                yield f"{setting}: {path}: {problem.strerror}"
+
+
+def _newest(settings: Settings) -> int:
+    """When the database's file or the ledger's checkpoint last changed, in microseconds; 0 when neither is there."""
+    file = _sqlite(settings.database)
+    looked = [settings.ledger_dir / "checkpoint", *([Path(file)] if file is not None else [])]
+    return max((path.stat().st_mtime_ns // 1000 for path in looked if path.exists()), default=0)
 
 
 def _clock() -> tuple[bool | None, float]:

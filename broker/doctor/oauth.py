@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from broker.clients.metadata import ClientMetadata
-from broker.doctor.facts import Facts, Verdict
+from broker.doctor.facts import Facts, Verdict, unseen
 
 SHORT_TOKEN = 600  # seconds: an access token that lives longer outlives what it was given for
 SHORT_CODE = 60  # seconds (FAPI 2.0 §5.3.2.1)
 PROXY = "let nothing between this program and the world change what it serves; start a server of this version"
-UNREAD = Verdict("warn", "the clients could not be read", "see the line `profiles` first")
+UNREAD = unseen("the clients were", "see the line `declarations` first")
 SYMMETRIC = frozenset({"none", "HS256", "HS384", "HS512"})
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median
 
 from broker.doctor.deployment import UNSEEN
-from broker.doctor.facts import Facts, Verdict
-from keys.sources.sealed import WANTED, StoredKey
+from broker.doctor.facts import Facts, Verdict, unseen
+from keys.sources.sealed import StoredKey
 
 SECOND = 1_000_000  # microseconds
 DAY = 86_400
@@ -16,7 +16,7 @@ INSTANT = 0.02  # milliseconds: no disk that keeps anything is this fast
 FREE_WARN, FREE_FAIL = 0.15, 0.03  # of the disk
 FREE_BYTES = 1 << 30
 IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs"})
-SHARED = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"})
+FIRST = "see the line `database` first"
 
 #: What our sessions on PostgreSQL must run with: the setting, the values that will do, and what is lost otherwise.
 POSTGRESQL = {
@@ -27,7 +27,7 @@ POSTGRESQL = {
         "an answered release could be lost in a crash",
     ),
     "statement_timeout": (("2s",), "one slow statement holds a worker"),
-    "lock_timeout": (("1s",), "one waiting statement holds a worker"),
+    "lock_timeout": (("100ms",), "one waiting statement holds a worker"),
     "idle_in_transaction_session_timeout": (("5s",), "a lost worker keeps its locks"),
 }
 SQLITE = {
@@ -36,41 +36,72 @@ SQLITE = {
 }
 
 
+def roots(facts: Facts) -> Verdict:
+    """Whether what all secrets hang on is there, and is a secret; a broken condition says so before this is asked."""
+    del facts
+    return Verdict("pass", "the root keyring is there, and is no pattern")
+
+
+def declarations(facts: Facts) -> Verdict:
+    """Whether the operator's files can be used, all of them."""
+    return Verdict("pass", f"every file of {facts.declared.folder} can be used")
+
+
+def named_files(facts: Facts) -> Verdict:
+    """Whether the files that the settings name can be read."""
+    del facts
+    return Verdict("pass", "whatever the settings name can be read")
+
+
+def folders(facts: Facts) -> Verdict:
+    """Whether the server may write where it must."""
+    del facts
+    return Verdict("pass", "data, published ledger and keys of persons can be written")
+
+
+def keys_of_persons(facts: Facts) -> Verdict:
+    """Whether everything that is sealed for persons can still be opened."""
+    if not _known(facts):
+        return unseen("which keys of persons are needed was", FIRST)
+    return Verdict("pass", f"{len(facts.stored.month_keys)} files, all there")
+
+
+def _known(facts: Facts) -> bool:
+    """Whether what is stored could be read: the database answers, and stands at this version."""
+    return facts.stored.problem is None and facts.stored.revision == facts.stored.newest_revision
+
+
 def database(facts: Facts) -> Verdict:
     """Whether the database is there, is this installation's, and stands at this version."""
     stored = facts.stored
     if stored.unsafe:
-        return Verdict("warn", "the database was not looked at", "see the line `database settings` first")
-    if stored.problem is not None:
-        return Verdict("fail", f"the database cannot be used: {stored.problem}", "start the database or correct SEMEL_DATABASE_URL; on a new installation run `semel init`")  # fmt: skip
-    if stored.revision is None:
-        return Verdict("fail", "the database was never initialised", "run `semel init`, once")
-    if stored.revision != stored.newest_revision:
-        return Verdict(
-            "fail",
-            f"the database stands at {stored.revision}, this program needs {stored.newest_revision}",
-            "run `semel db upgrade`",
-        )
-    if stored.issuer != facts.configured.issuer:
-        return Verdict(
-            "fail",
-            f"the database was made for {stored.issuer}, not for {facts.configured.issuer}",
-            "correct SEMEL_ISSUER or SEMEL_DATABASE_URL: an issuer cannot change",
-        )
+        return unseen("the database was", "see the line `database settings` first")
     return Verdict("pass", f"{stored.dialect}, at {stored.revision}")
+
+
+def ledger(facts: Facts) -> Verdict:
+    """Whether the ledger can be continued, and whether what is entered is also signed and published, soon."""
+    standing = facts.stored.publication
+    if standing is None:
+        return unseen("the ledger was", FIRST)
+    late = standing.late(facts.now, facts.configured.checkpoint)
+    if late is not None:
+        running = facts.served.metadata.problem is None
+        return Verdict(
+            "fail" if running else "warn",
+            f"{standing.size - min(standing.signed, standing.public or 0)} entries are not published, for {late:.0f} s",
+            "keep a server running, look in its log for the event `publish`, and at the folder `ledger` in SEMEL_DATA_DIR",
+        )
+    if standing.public is None:
+        return unseen("the published checkpoint was", "start the server, which publishes it")
+    return Verdict("pass", f"{standing.size} entries, {standing.public} published")
 
 
 def database_settings(facts: Facts) -> Verdict:
     """Whether what the database promises is what the ledger needs."""
     stored = facts.stored
-    if stored.unsafe:
-        return Verdict(
-            "fail",
-            str(stored.problem),
-            "change it in postgresql.conf and reload the database; SQLite, and PostgreSQL 15 or newer, are what this runs on",
-        )
     if stored.problem is not None or not stored.settings:
-        return Verdict("warn", "the database's settings were not looked at", "see the line `database` first")
+        return unseen("the database's settings were", FIRST)
     wanted = SQLITE if stored.dialect == "sqlite" else POSTGRESQL
     for name, (good, otherwise) in wanted.items():
         value = stored.settings.get(name, "")
@@ -92,7 +123,7 @@ def database_settings(facts: Facts) -> Verdict:
 def round_trip(facts: Facts) -> Verdict:
     """Whether the database is near: a batch of the ledger takes about seven round trips under its lock."""
     if facts.stored.problem is not None:
-        return Verdict("warn", "the way to the database was not measured", "see the line `database` first")
+        return unseen("the way to the database was", FIRST)
     taken = facts.stored.round_trip
     if taken > ROUND_TRIP_WARN:
         return Verdict(
@@ -113,10 +144,8 @@ def flushing(facts: Facts) -> Verdict:
         return Verdict(
             "fail" if facts.production else "warn", f"the data folder is in memory ({machine.filesystem})", fix
         )
-    if machine.filesystem in SHARED and facts.stored.dialect == "sqlite":
-        return Verdict("fail", f"SQLite on a network file system ({machine.filesystem}) loses data", fix)
     if not machine.flushes:
-        return Verdict("warn", "nothing could be written into the data folder, so no flush was measured", "let the user that runs `semel serve` own SEMEL_DATA_DIR")  # fmt: skip
+        return unseen("how long a flush takes was", "let the user that runs `semel serve` own SEMEL_DATA_DIR")
     if median(machine.flushes) < INSTANT:
         return Verdict("warn", f"a flush takes {median(machine.flushes) * 1000:.0f} µs: no disk is that fast", fix)
     return Verdict("pass", f"a flush takes {median(machine.flushes):.2f} ms on {machine.filesystem}")
@@ -138,15 +167,8 @@ def disk(facts: Facts) -> Verdict:
 
 def secret_files(facts: Facts) -> Verdict:
     """Whether nobody else on this machine can read keys and data."""
-    open_ = [file for file in facts.machine.files if file.mode & 0o077]
-    if open_:
-        worst = open_[0]
-        right = "700" if worst.kind == "secret folder" else "600"
-        return Verdict(
-            "fail",
-            f"others on this machine may read {', '.join(file.path for file in open_)}",
-            f"chmod {right} {worst.path}" + (" and the others" if len(open_) > 1 else ""),
-        )
+    if not facts.machine.files:
+        return unseen("no file with a secret is there yet, so none was", "run `semel init`, once")
     foreign = [file.path for file in facts.machine.files if not file.ours]
     if foreign:
         return Verdict(
@@ -164,20 +186,9 @@ def secret_files(facts: Facts) -> Verdict:
 def signing_keys(facts: Facts) -> Verdict:
     """Whether each algorithm has its one key that signs, none too old, and the clockwork turns."""
     stored, schedule = facts.stored, facts.configured.schedule
-    if stored.problem is not None:
-        return Verdict("warn", "the keys were not looked at", "see the line `database` first")
-    if not stored.keys_open:
-        return Verdict(
-            "fail",
-            "the root keyring does not open the stored keys",
-            "give the keyring this installation was made with (SEMEL_KEY_ENCRYPTION_KEY_FILE)",
-        )
+    if not _known(facts):
+        return unseen("the keys were", FIRST)
     signing = {(key.purpose, key.alg): key for key in stored.keys if key.stage == "signing"}
-    missing = [f"{alg} for {purpose}" for purpose, alg in WANTED if (purpose, alg) not in signing]
-    if missing:
-        return Verdict(
-            "fail", f"no key signs {', '.join(missing)}", "run `semel keys rotate`, and keep a server running"
-        )
     waiting = [key for key in stored.keys if key.stage == "upcoming"]
     overdue = [key for key in waiting if facts.now - key.staged > (schedule.announce + SLACK) * SECOND]
     clocked = [key for key in signing.values() if key.purpose != "ledger"]
@@ -201,7 +212,7 @@ def published_keys(facts: Facts) -> Verdict:
     """Whether the world gets the keys that this installation signs with."""
     got = facts.served.keys
     if got.problem is not None or facts.stored.problem is not None:
-        return Verdict("warn", "the published keys were not looked at", UNSEEN)
+        return unseen("the published keys were", UNSEEN)
     members = got.body.get("keys") if isinstance(got.body, dict) else None
     served = [key for key in members if isinstance(key, dict)] if isinstance(members, list) else []
     if any(name in key for key in served for name in ("d", "p", "q", "k")):
@@ -218,8 +229,8 @@ def published_keys(facts: Facts) -> Verdict:
 
 def letters(facts: Facts) -> Verdict:
     """Whether agencies get what they must be told."""
-    if facts.stored.problem is not None:
-        return Verdict("warn", "the letters were not looked at", "see the line `database` first")
+    if not _known(facts):
+        return unseen("the letters were", FIRST)
     if facts.stored.dead_letters:
         return Verdict(
             "warn",

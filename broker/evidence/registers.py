@@ -43,13 +43,16 @@ def load(config_dir: Path, *, egress: Egress, known: catalogue.Catalogue) -> Reg
     """
     by_id: dict[str, Source] = {}
     routing: dict[str, str] = {}
+    faults: list[str] = []
     for path in declarations.listed(config_dir / "sources"):
-        attributes, by_id[path.stem] = _source(path, egress, known)
-        for attribute in attributes:
-            if routing.setdefault(attribute, path.stem) != path.stem or attributes.count(attribute) > 1:
-                raise BadDeclaration(f"{path.name}: {attribute} is held twice")
-            if _holder(known, attribute) != path.stem:
-                raise BadDeclaration(f"{path.name}: {attribute} is not of this source in the catalogue")
+        with declarations.gathering(faults):
+            attributes, by_id[path.stem] = _source(path, egress, known)
+            for attribute in attributes:
+                if routing.setdefault(attribute, path.stem) != path.stem or attributes.count(attribute) > 1:
+                    raise BadDeclaration(f"{path.name}: {attribute} is held twice")
+                if _holder(known, attribute) != path.stem:
+                    raise BadDeclaration(f"{path.name}: {attribute} is not of this source in the catalogue")
+    declarations.refuse(faults)
     return Registers(by_id, routing, assured.load(config_dir, known))
 
 

@@ -126,6 +126,7 @@ DATABASE = [
     ("no server there",                              lost(None),                                                     True),
     ("no connection free",                           PoolTimeoutError(),                                             True),
     ("SQLite: locked",                               OperationalError("", {}, sqlite3.OperationalError("database is locked")), True),
+    ("SQLite: locked by another process",            errors.Busy(),                                                  True),
     ("SQLite: no such table",                        OperationalError("", {}, sqlite3.OperationalError("no such table: x")), False),
     ("23505 unique_violation",                       IntegrityError("", {}, SimpleNamespace(sqlstate="23505")),      False),
     ("22P02 invalid_text_representation",            lost("22P02"),                                                  False),

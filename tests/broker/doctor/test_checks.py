@@ -15,15 +15,18 @@ from broker.doctor.facts import (
     Answer,
     Clients,
     Configured,
+    Declared,
     Facts,
     File,
     Handshake,
     Machine,
+    Roots,
     Served,
     Stored,
     Verdict,
 )
 from broker.endpoints import discovery
+from broker.publication import Publication
 from broker.settings import Settings
 from keys import canonical
 from keys.sources.sealed import WANTED, Schedule, StoredKey
@@ -52,7 +55,7 @@ SETTINGS = {
     "full_page_writes": "on",
     "synchronous_commit": "on",
     "statement_timeout": "2s",
-    "lock_timeout": "1s",
+    "lock_timeout": "100ms",
     "idle_in_transaction_session_timeout": "5s",
     "superuser": "off",
 }
@@ -71,11 +74,22 @@ SOUND = Facts(
         round_trip=0.2,
         server_clock=NOW,
         asked_at=NOW,
+        mode="production",
         newest_entry=NOW - 1,
+        publication=Publication(5, 5, 5, NOW - 1, None),
         keys=KEYS,
+        month_keys=("kek-2026-11.key",),
     ),
     machine=Machine(
-        True, 0.1, "ext4", (1.5, 1.7, 2.0), None, 80 << 30, 100 << 30, (File("/k", "secret", 0o600, True),)
+        True,
+        0.1,
+        "ext4",
+        (1.5, 1.7, 2.0),
+        None,
+        80 << 30,
+        100 << 30,
+        (File("/k", "secret", 0o600, True),),
+        month_keys=("kek-2026-11.key",),
     ),
     served=Served(
         Answer(status=200, headers=DATE, body=METADATA),
@@ -126,7 +140,7 @@ TWICE = {"keys": [{**Key().jwk, "kid": "a"}, {**Key().jwk, "kid": "a"}]}
 ROWS: list[tuple[str, str, Any, str, str, str]] = [
     # check                 what is changed                          to what                                              stands   what is said       what mends it
     ("issuer",              "configured.issuer",                     "http://localhost:8000",                             "fail",  "only",            "SEMEL_ISSUER"),
-    ("mode",                "stored.personas",                       7,                                                   "fail",  "published passwords", "semel init"),
+    ("mode",                "stored.personas",                       7,                                                   "fatal", "published passwords", "semel init"),
     ("reachable",           "served.metadata",                       Answer(problem="unresolved"),                        "fail",  "unresolved",      "DNS"),
     ("reachable",           "served.metadata.status",                502,                                                 "fail",  "502",             "proxy"),
     ("reachable",           "served.metadata.body.issuer",           "https://other.example",                             "fail",  "another issuer",  "SEMEL_ISSUER"),
@@ -138,11 +152,11 @@ ROWS: list[tuple[str, str, Any, str, str, str]] = [
     ("headers",             "served.page.headers",                   WITHOUT,                                             "fail",  "Content-Security-Policy", "proxy"),
     ("headers",             "served.page.headers",                   {**PAGE, "strict-transport-security": "max-age=60"}, "fail",  "Strict-Transport", "proxy"),
     ("headers",             "served.page.headers",                   {**PAGE, "access-control-allow-origin": "*"},        "fail",  "Access-Control",  "proxy"),
-    ("headers",             "served.page",                           Answer(problem="timeout"),                           "warn",  "not looked at",   "reachable"),
+    ("headers",             "served.page",                           Answer(problem="timeout"),                           "not looked at", "not looked at",   "reachable"),
     ("clock",               "served.metadata.headers.date",          formatdate(NOW / SECOND - 60, usegmt=True),          "fail",  "60 s",            "time service"),
     ("clock",               "served.metadata.headers.date",          formatdate(NOW / SECOND + 5, usegmt=True),           "warn",  "5 s",             "time service"),
-    ("clock",               "stored.server_clock",                   NOW - 20 * SECOND,                                   "fail",  "database",        "time service"),
-    ("clock",               "stored.newest_entry",                   NOW + 60 * SECOND,                                   "fail",  "set back",        "time service"),
+    ("clock",               "stored.server_clock",                   NOW - 20 * SECOND,                                   "fatal", "database",        "time service"),
+    ("clock",               "stored.newest_entry",                   NOW + 60 * SECOND,                                   "fatal", "set back",        "time service"),
     ("clock",               "machine.clock_synchronised",            False,                                               "warn",  "kernel",          "chrony"),
     ("proxies",             "configured.trusted_proxies",            ("10.0.0.0/8",),                                     "fail",  "not one address", "one by one"),
     ("proxies",             "configured.trusted_proxies",            ("proxy",),                                          "fail",  "not one address", "SEMEL_TRUSTED_PROXIES"),
@@ -150,12 +164,12 @@ ROWS: list[tuple[str, str, Any, str, str, str]] = [
     ("proxies",             "configured.trusted_proxies",            (),                                                  "warn",  "one address",     "X-Forwarded-For"),
     ("outbound",            "configured.egress_allow",               ("10.0.0.0/8",),                                     "warn",  "of registers",    "SEMEL_EGRESS_ALLOW"),
     ("outbound",            "configured.client_egress_allow",        ("10.0.0.0/8",),                                     "warn",  "clients name",    "SEMEL_CLIENT_EGRESS_ALLOW"),
-    ("database",            "stored",                                Stored(problem="connection refused"),                "fail",  "refused",         "SEMEL_DATABASE_URL"),
-    ("database",            "stored.revision",                       None,                                                "fail",  "never",           "semel init"),
-    ("database",            "stored.revision",                       "0001",                                              "fail",  "0007",            "semel db upgrade"),
-    ("database",            "stored.issuer",                         "https://other.example",                             "fail",  "other.example",   "SEMEL_ISSUER"),
-    ("database",            "stored",                                Stored(problem="fsync=off", unsafe=True),            "warn",  "not looked",      "database settings"),
-    ("database settings",   "stored",                                Stored(problem="fsync=off; set it to on", unsafe=True), "fail", "fsync=off",      "postgresql.conf"),
+    ("database",            "stored",                                Stored(problem="connection refused"),                "fatal", "refused",         "SEMEL_DATABASE_URL"),
+    ("database",            "stored.revision",                       None,                                                "fatal", "never",           "semel init"),
+    ("database",            "stored.revision",                       "0001",                                              "fatal", "0007",            "semel db upgrade"),
+    ("database",            "stored.issuer",                         "https://other.example",                             "fatal", "other.example",   "SEMEL_ISSUER"),
+    ("database",            "stored",                                Stored(problem="fsync=off", unsafe=True),            "not looked at", "not looked",      "database settings"),
+    ("database settings",   "stored",                                Stored(problem="fsync=off; set it to on", unsafe=True), "fatal","fsync=off",      "postgresql.conf"),
     ("database settings",   "stored.settings.fsync",                 "off",                                               "fail",  "fsync is off",    "set fsync to on"),
     ("database settings",   "stored.settings.full_page_writes",      "off",                                               "fail",  "full_page",       "set full_page_writes to on"),
     ("database settings",   "stored.settings.synchronous_commit",    "off",                                               "fail",  "crash",           "set synchronous_commit to on"),
@@ -164,31 +178,51 @@ ROWS: list[tuple[str, str, Any, str, str, str]] = [
     ("database settings",   "stored",                                replace(SOUND.stored, dialect="sqlite", settings={"journal_mode": "delete", "foreign_keys": "1"}), "fail", "delete", "wal"),
     ("round trip",          "stored.round_trip",                     5.0,                                                 "warn",  "5.0 ms",          "same site"),
     ("round trip",          "stored.round_trip",                     50.0,                                                "fail",  "50.0 ms",         "same site"),
-    ("flushing",            "machine.unflushed",                     "libeatmydata",                                      "fail",  "libeatmydata",    "without it"),
+    ("flushing",            "machine.unflushed",                     "libeatmydata",                                      "fatal", "libeatmydata",    "without it"),
     ("flushing",            "machine.filesystem",                    "tmpfs",                                             "fail",  "in memory",       "SEMEL_DATA_DIR"),
     ("flushing",            "machine.flushes",                       (0.001, 0.002, 0.003),                               "warn",  "2 µs",            "local disk"),
-    ("flushing",            "machine.flushes",                       (),                                                  "warn",  "no flush",        "SEMEL_DATA_DIR"),
-    ("tls",                 "served.tls",                            Handshake(problem="nobody answers"),                 "warn",  "not looked at",   "reachable"),
-    ("refresh tokens",      "clients",                               Clients(problem="clients/x.toml: no"),               "warn",  "could not",       "profiles"),
-    ("redirects",           "clients",                               Clients(problem="clients/x.toml: no"),               "warn",  "could not",       "profiles"),
-    ("bound tokens",        "clients",                               Clients(problem="clients/x.toml: no"),               "warn",  "could not",       "profiles"),
-    ("client authentication", "clients",                             Clients(problem="clients/x.toml: no"),               "warn",  "could not",       "profiles"),
+    ("flushing",            "machine.flushes",                       (),                                                  "not looked at", "not looked at",        "SEMEL_DATA_DIR"),
+    ("tls",                 "served.tls",                            Handshake(problem="nobody answers"),                 "not looked at", "not looked at",   "reachable"),
+    ("refresh tokens",      "clients",                               Clients(problem="clients/x.toml: no"),               "not looked at",  "not looked at",       "declarations"),
+    ("redirects",           "clients",                               Clients(problem="clients/x.toml: no"),               "not looked at",  "not looked at",       "declarations"),
+    ("bound tokens",        "clients",                               Clients(problem="clients/x.toml: no"),               "not looked at",  "not looked at",       "declarations"),
+    ("client authentication", "clients",                             Clients(problem="clients/x.toml: no"),               "not looked at",  "not looked at",       "declarations"),
     ("disk",                "machine.free",                          10 * GB,                                             "pass",  "10240 MiB",       ""),
     ("disk",                "machine",                               replace(SOUND.machine, free=2 * GB),                 "warn",  "2048 MiB",        "room"),
     ("disk",                "machine",                               replace(SOUND.machine, free=GB // 2),                "fail",  "512 MiB",         "room"),
-    ("secret files",        "machine.files",                         (LOOSE,),                                            "fail",  "key-encryption",  "chmod 600 /srv/semel/key"),
-    ("secret files",        "machine.files",                         (FOLDER,),                                           "fail",  "person-keys",     "chmod 700"),
+    ("secret files",        "machine.files",                         (LOOSE,),                                            "fatal", "key-encryption",  "chmod 600"),
+    ("secret files",        "machine.files",                         (FOLDER,),                                           "fatal", "person-keys",     "chmod 700"),
     ("secret files",        "machine.files",                         (FOREIGN,),                                          "warn",  "another user",    "semel serve"),
     ("secret files",        "configured.person_keys_beside_database", True,                                               "warn",  "erased people",   "SEMEL_PERSON_KEY_DIR"),
     ("signing keys",        "stored.keys",                           OLD,                                                 "fail",  "200 days",        "semel serve"),
     ("signing keys",        "stored.keys",                           WAITING,                                             "fail",  "2 days",          "signing_keys"),
-    ("signing keys",        "stored.keys",                           KEYS[1:],                                            "fail",  "ES256 for token", "semel keys rotate"),
-    ("signing keys",        "stored.keys_open",                      False,                                               "fail",  "root keyring",    "SEMEL_KEY_ENCRYPTION_KEY_FILE"),
+    ("signing keys",        "stored.keys",                           KEYS[1:],                                            "fatal", "ES256 for token", "semel keys rotate"),
+    ("signing keys",        "stored.keys_open",                      False,                                               "fatal", "root keyring",    "SEMEL_KEY_ENCRYPTION_KEY_FILE"),
     ("published keys",      "served.keys.body",                      STALE,                                               "fail",  "not those",       "cache"),
     ("published keys",      "served.keys.body",                      LEAKED,                                              "fail",  "private",         "--revoke"),
     ("published keys",      "served.keys.body",                      "<html>",                                            "fail",  "not those",       "cache"),
+    ("mode",                "stored.mode",                           "sandbox",                                           "fatal", "mode sandbox",    "semel init"),
+    ("mode",                "stored.mode",                           None,                                                "warn",  "not recorded",    "semel db upgrade"),
+    ("mode",                "stored.personas",                       None,                                                "not looked at", "not looked at", "root keyring"),
+    ("root keyring",        "roots",                                 Roots(problem="there is no root keyring"),            "fatal", "no root",         "SEMEL_KEY_ENCRYPTION_KEY_FILE"),
+    ("root keyring",        "roots",                                 Roots(weak="root r1 is a pattern"),                  "fatal", "pattern",         "random"),
+    ("declarations",        "declared",                              Declared("/etc/semel", missing=True),                "fatal", "/etc/semel",      "SEMEL_CONFIG_DIR"),
+    ("declarations",        "declared.faults",                       ("uses/a.toml:3: no", "uses/b.toml:9: no"),          "fatal", "uses/b.toml:9",   "semel config check"),
+    ("declarations",        "declared.placeholders",                 ("uses/a.toml:3: ${x}",),                            "fatal", "${x}",            "semel demo"),
+    ("named files",         "machine.unreadable",                    ("SEMEL_CLIENT_CA_FILE: /x: gone",),                 "fatal", "/x: gone",        "setting"),
+    ("folders",             "machine.shut",                          ("nothing can be written into /srv",),               "fatal", "/srv",            "own"),
+    ("keys of persons",     "machine.month_keys",                    None,                                                "fatal", "not there",       "SEMEL_PERSON_KEY_DIR"),
+    ("keys of persons",     "machine.month_keys",                    ("kek-2026-12.key",),                                "fatal", "kek-2026-11",     "SEMEL_PERSON_KEY_DIR"),
+    ("keys of persons",     "stored",                                Stored(problem="connection refused"),                "not looked at", "not looked at", "database"),
+    ("ledger",              "stored.ledger",                         "the ledger does not hold",                          "fatal", "not hold",        "as it is"),
+    ("ledger",              "stored.publication",                    Publication(9, 5, 5, NOW, NOW - 90 * SECOND),        "fail",  "4 entries",       "publish"),
+    ("ledger",              "stored.publication",                    Publication(9, 5, 5, NOW, NOW - 9 * SECOND),         "pass",  "9 entries, 5",    ""),
+    ("ledger",              "stored.publication",                    Publication(5, 5, None, NOW, NOW - 9 * SECOND),      "not looked at", "checkpoint", "start the server"),
+    ("ledger",              "stored",                                Stored(problem="connection refused"),                "not looked at", "not looked at", "database"),
+    ("clock",               "machine.newest_file",                   NOW + 365 * DAY,                                     "fatal", "365 days behind", "time service"),
+    ("clock",               "stored.newest_entry",                   NOW + 365 * DAY,                                     "fatal", "365 days behind", "time service"),
     ("letters",             "stored.dead_letters",                   3,                                                   "warn",  "3 letters",       "semel outbox replay --all"),
-    ("letters",             "stored",                                Stored(problem="connection refused"),                "warn",  "not looked at",   "database"),
+    ("letters",             "stored",                                Stored(problem="connection refused"),                "not looked at", "not looked at",   "database"),
     ("legacy",              "configured.legacy",                     ("legacy_front_channel_logout",),                    "warn",  "SEMEL_LEGACY_FRONT_CHANNEL_LOGOUT", "switch it off"),
     ("redirects",           "clients",                               baseline(redirect_uris=["http://127.0.0.1/cb"]),     "fail",  "without TLS",     "https"),
     ("PKCE",                "served.metadata.body.code_challenge_methods_supported", ["S256", "plain"],                   "fail",  "plain",           "nothing between"),
@@ -250,12 +284,12 @@ def test_what_is_only_a_trial_is_a_warning() -> None:
 
 def test_a_demo_that_the_world_can_reach() -> None:
     verdict = told(changed(SOUND, "configured.mode", "demo"))["mode"]
-    assert (verdict.status, "SEMEL_MODE=production" in verdict.fix) == ("fail", True)
+    assert (verdict.status, "SEMEL_MODE=production" in verdict.fix) == ("fatal", True)
 
 
 def test_sqlite_on_a_network_file_system() -> None:
     lite = replace(SOUND.stored, dialect="sqlite", settings={"journal_mode": "wal", "foreign_keys": "1"})
-    assert told(changed(changed(SOUND, "stored", lite), "machine.filesystem", "nfs4"))["flushing"].status == "fail"
+    assert told(changed(changed(SOUND, "stored", lite), "machine.filesystem", "nfs4"))["flushing"].status == "fatal"
     assert told(changed(SOUND, "stored", lite))["database settings"].status == "pass"
 
 

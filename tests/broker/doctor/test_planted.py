@@ -19,7 +19,6 @@ from sqlalchemy import text, update
 from sqlalchemy.engine import make_url
 from starlette.testclient import TestClient
 
-from broker import installation
 from broker.app import clock, create_app
 from broker.clients import registered, registration
 from broker.clients.metadata import ClientMetadata
@@ -29,10 +28,9 @@ from broker.doctor.facts import Answer, Handshake, Served, Verdict
 from broker.settings import Settings
 from keys.keyring import RootKeyring
 from keys.tables import signing_key
-from tests.broker.whole import declare
+from tests.broker.installed import ISSUER, make
 from tests.conftest import POSTGRESQL
 
-ISSUER = "https://id.norr.example"
 #: Lines that say how the machine is that runs this test.
 OF_THE_MACHINE = {"clock", "flushing", "disk"}
 DAY = 86_400_000_000  # microseconds
@@ -75,28 +73,6 @@ def fetched(http: TestClient, path: str) -> Answer:
     reply = http.get(path)
     headers = {name.lower(): value for name, value in reply.headers.items()}
     return gather.answer(reply.status_code, headers, reply.content)
-
-
-def make(folder: Path, database_url: str = "", mode: str = "production") -> dict[str, Any]:
-    """Run `semel init` with an operator's own declarations; the settings."""
-    (folder / "declared").mkdir(parents=True)
-    declare(folder / "declared", folder)
-    shutil.copyfile(Path("openid-config/personas.toml"), folder / "declared" / "personas.toml")
-    keyring = folder / "roots"
-    keyring.write_text(RootKeyring.generate().text())
-    keyring.chmod(0o600)
-    given: dict[str, Any] = {
-        "issuer": ISSUER,
-        "mode": mode,
-        "data_dir": folder / "data",
-        "config_dir": folder / "declared",
-        "person_key_dir": folder / "person-keys",
-        "key_encryption_key_file": keyring,
-        "trusted_proxies": ("10.0.0.7",),
-        "database_url": database_url,
-    }
-    installation.create(Settings(**given), clock())
-    return given
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +204,7 @@ PLANTED: list[tuple[Callable[[Installation], dict[str, Any]], str, str]] = [
     (lambda _: {"issuer": "https://other.example"},          "database",          "SEMEL_ISSUER"),
     (lambda _: {"mode": "demo"},                             "mode",              "SEMEL_MODE=production"),
     (lambda _: {"code_seconds": 600},                        "general",           "SEMEL_CODE_SECONDS"),
-    (lambda _: {"token_seconds": 86_400},                    "privileges",        "SEMEL_TOKEN_SECONDS"),
+    (lambda _: {"token_seconds": 3600},                    "privileges",        "SEMEL_TOKEN_SECONDS"),
     (lambda _: {"trusted_proxies": ("0.0.0.0/0",)},          "proxies",           "one by one"),
     (lambda _: {"mode": "sandbox", "egress_allow": ("10.0.0.0/8",)}, "outbound",  "SEMEL_EGRESS_ALLOW"),
     (lambda _: {"person_key_dir": None},                     "secret files",      "SEMEL_PERSON_KEY_DIR"),
@@ -254,7 +230,9 @@ def test_invented_people_in_production(tmp_path: Path) -> None:
     """A sandbox that is served as production: its people's passwords are in the source."""
     here = Installation(tmp_path, make(tmp_path / "made", mode="sandbox"))
     verdict = here.told(mode="production")["mode"]
-    assert (verdict.status, "semel init" in verdict.fix) == ("fail", True)
+    assert (verdict.status, "semel init" in verdict.fix) == ("fatal", True)
+    assert "mode sandbox" in verdict.finding
+    assert "published passwords" in verdict.finding
 
 
 def test_a_database_server_that_does_not_keep(tmp_path: Path, database_url: str) -> None:
@@ -267,8 +245,9 @@ def test_a_database_server_that_does_not_keep(tmp_path: Path, database_url: str)
         link.execute(f'ALTER DATABASE "{here.database}" SET synchronous_commit = off')
     facts = asyncio.run(gather.gather(Settings(**given), clock, nothing_served))
     told = {found.check.name: found.verdict for found in checks.judge(facts)}
-    assert told["database settings"].status == "fail"
+    assert told["database settings"].status == "fatal"
     assert "synchronous_commit=off" in told["database settings"].finding
+    assert told["database"].status == "not looked at"
     assert told["database"].fix == "see the line `database settings` first"
 
 
