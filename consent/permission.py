@@ -28,6 +28,7 @@ ENDS: Mapping[str, State] = {
     "permission.superseded": "superseded",
     "permission.exhausted": "exhausted",
 }
+ONCE = 1  # uses of a permission that is good once
 GIVES = frozenset({"permission.given", "permission.amended"})
 USES = frozenset({"access.released", "credential.issued"})
 
@@ -71,9 +72,9 @@ class Permission:
         return f"{self.use_id}@{self.use_version}"
 
     def standing(self, now: int) -> State:
-        """Say the state at `now`: time ends a permission without an event (exhausted when it was for once)."""
+        """Say the state at `now`: time ends a permission without an event; one that nobody ever used was not used up."""
         if self.state == "live" and self.valid_to is not None and now >= self.valid_to:
-            return "exhausted" if self.kind == "once" else "expired"
+            return "exhausted" if self.kind == "once" and self.uses else "expired"
         return self.state
 
 
@@ -200,18 +201,27 @@ def _ended(before: Permission, state: State, event: Event) -> Permission:
 def _used(before: Permission, event: Event) -> Permission:
     items = event.private.get("items", event.body.get("items", {}))
     handed_over = [item for item, status in items.items() if status == "provided"]
-    why = releasable(before, handed_over, event.ts)
+    repeat_of = event.body.get("repeat_of")
+    why = releasable(before, handed_over, event.ts, repeat_of=repeat_of)
     if why is not None:
         raise ImpossibleEvent(f"not covered: {why}")
-    if event.body.get("repeat_of") is not None:
+    if repeat_of is not None:
         return before
     used = replace(before, uses=before.uses + 1)
     return _ended(used, "exhausted", event) if used.uses == used.max_uses else used
 
 
-def releasable(permission: Permission, items: Iterable[str], now: int) -> Unreleasable | None:
-    """Say why these items may not be handed over under a permission at `now` (microseconds); None when they may."""
+def releasable(
+    permission: Permission, items: Iterable[str], now: int, *, repeat_of: int | None = None
+) -> Unreleasable | None:
+    """Say why these items may not be handed over under a permission at `now` (microseconds); None when they may.
+
+    `repeat_of` is the number of the entry whose answer is given once more: that one may have been the permission's last use.
+    """
     standing = permission.standing(now)
+    in_time = permission.valid_to is None or now < permission.valid_to
+    if standing == "exhausted" and repeat_of is not None and repeat_of == permission.ended_seq and in_time:
+        standing = "live"
     if standing != "live":
         return standing
     if now < permission.valid_from:

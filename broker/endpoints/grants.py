@@ -37,6 +37,7 @@ PATH = "/grants"
 ACTIONS = ("query", "revoke", *grant_management.ACTIONS)
 SECOND = 1_000_000  # microseconds
 UNKNOWN = Refusal("not_found", "no such grant", status=404)
+USED = Refusal("not_found", "this grant was good once, and has been used", status=404)
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,10 @@ def act_revoke(tx: Tx, facts: Facts, now: int) -> tuple[Raw | Refusal, list[Entr
 def _grant(tx: Tx, facts: Facts, now: int) -> Permission | Refusal:
     """Find the live grant of the path that this token speaks of; a token that counts no more finds none (401)."""
     token, given = facts.token, grant_management.find(tx, facts.grant_id)
-    if given is None or given.client != token.client_id or given.standing(now) != "live":
+    if given is None or given.client != token.client_id:
         return UNKNOWN
+    if given.standing(now) != "live":
+        return USED if given.standing(now) == "exhausted" else UNKNOWN
     if not token.grant_id:
         return standing.DEAD if standing.is_revoked(tx, token.jti) else given
     if token.grant_id != given.permission_id:

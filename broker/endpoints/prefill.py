@@ -1,6 +1,7 @@
 """The data answer: what a person shared, item by item, entered in the ledger before it leaves (RFC 9449 §7, RFC 6750).
 
-The first answer under a code hands over what was shown; a later one of an ongoing permission asks the registers anew. An
+The first answer under a code hands over what was shown; a later one of an ongoing permission asks the registers anew. A permission
+that is good once is used up by it: the same call under its `Idempotency-Key` gets the same answer, any other none. An
 agency that acts for the one the person allowed it (RFC 8693 §4.1) is answered alike, and the entry names both.
 """
 
@@ -59,7 +60,8 @@ async def gather(request: Request) -> Facts:
     now, ring = wired.clock(), wired.roots.ring("dpop-nonce")
     shown = caller.token(request, PATH, now)
     with wired.database.read() as tx:
-        held, given = _held(tx, wired, shown, now)
+        repeating = bool(request.headers.getlist("idempotency-key"))
+        held, given = _held(tx, wired, shown, now, repeating=repeating)
         stream = people.ledger_stream(tx, wired.vault, held.person_id)
         first = not held.released or given.kind == "once"
         subject = None if first and held.found else people.subject(tx, wired.vault, held.person_id)
@@ -92,11 +94,15 @@ async def gather(request: Request) -> Facts:
     )
 
 
-def _held(tx: Tx, wired: needs.Parts, shown: Presented, now: int) -> tuple[preview.Held, Permission]:
+def _held(
+    tx: Tx, wired: needs.Parts, shown: Presented, now: int, *, repeating: bool
+) -> tuple[preview.Held, Permission]:
     """Find what is sealed to the token and the permission it acts under, if all it hangs on lives and it may open data."""
     held = preview.open_(tx, wired.vault, shown.text.encode(), now)
     person_id = None if held is None else held.person_id
-    given = standing.require(tx, shown.token, registry=wired.registry, now=now, person_id=person_id, acting=True)
+    given = standing.require(
+        tx, shown.token, registry=wired.registry, now=now, person_id=person_id, acting=True, repeating=repeating
+    )
     if held is None:
         raise Wire("invalid_token", "the access token is not valid or has expired", status=401)
     if shown.token.narrowed:
@@ -129,16 +135,17 @@ def _signed(request: Request) -> bool:
 def act(tx: Tx, facts: Facts, now: int) -> tuple[Later | Refusal, list[Entry]]:
     """Judge under the ledger's lock and enter the release; the values are opened after the commit."""
     facts.presented.spend(tx)
-    given = standing.read(tx, facts.presented.token, registry=facts.wired.registry, now=now, acting=True)
+    given = standing.read(
+        tx, facts.presented.token, registry=facts.wired.registry, now=now, acting=True, repeating=facts.once is not None
+    )
     if isinstance(given, Refusal):
         return given, []
+    repeat_of = None if facts.once is None else ledger.once(tx, facts.once.key, facts.once.digest, now)
     truth = statuses(facts, given)
     handed = [item for item, status in truth.items() if status == "provided"]
-    if permission.releasable(given, handed, now) is not None:
-        return standing.DEAD, []
-    repeat_of = None
-    if facts.once is not None:
-        repeat_of = ledger.once(tx, facts.once.key, facts.once.digest, now)
+    why = permission.releasable(given, handed, now, repeat_of=repeat_of)
+    if why is not None:
+        return standing.USED if why == "exhausted" else standing.DEAD, []
     if not facts.released:
         preview.mark_released(tx, facts.row_id)
     entry = ledger_entry.access_released(

@@ -23,6 +23,8 @@ from consent.permission import Permission
 from consent.tables import permission as permission_row
 
 ENDED = Refusal("invalid_token", "the person ended this permission", status=401)
+USED = Refusal("invalid_token", "this permission was good once, and has been used", status=401)
+OVER = {"withdrawn": ENDED, "exhausted": USED}
 DEAD = Refusal("invalid_token", "the access token is not valid or has expired", status=401)
 
 _FAMILY = select(token_family.c.permission_id, token_family.c.ended, revoked.is_revoked().label("revoked")).where(
@@ -54,11 +56,13 @@ def read(
     now: int,
     person_id: str | None = None,
     acting: bool = False,
+    repeating: bool = False,
 ) -> Permission | Refusal:
     """Return the permission a token acts under now; a `Refusal` (401) when it counts no more. `now` in microseconds.
 
     `person_id` is whom the token is about, where the caller has opened what is sealed to it. With `acting` the token of an
-    agency that acts for the permission's will do (RFC 8693 §4.1); that it still may is the caller's to ask.
+    agency that acts for the permission's will do (RFC 8693 §4.1); that it still may is the caller's to ask. With `repeating` a
+    permission whose one use is over is returned, too: that the call repeats that use is the caller's to find out.
     """
     named = {"permission": token.grant_id, "person": person_id, "of": token.family}
     row = tx.execute(_EVERYTHING, {**named, **revoked.named(token.jti, token.came_of)}).mappings().first()
@@ -68,9 +72,9 @@ def read(
     if token.act is None and given.client != token.client_id:
         return DEAD
     state = given.standing(now)
-    if state == "withdrawn":
-        return ENDED
-    if state != "live" or row["family"] is None or row["ended"] is not None or row["revoked"]:  # (2)
+    if state in OVER and not (repeating and state == "exhausted"):
+        return OVER[state]
+    if state not in {"live", "exhausted"} or row["family"] is None or row["ended"] is not None or row["revoked"]:  # (2)
         return DEAD
     if any(registry.active(client_id) is None for client_id in {token.client_id, given.client}):  # (3)
         return DEAD
@@ -85,9 +89,10 @@ def require(
     now: int,
     person_id: str | None = None,
     acting: bool = False,
+    repeating: bool = False,
 ) -> Permission:
     """Return what `read` does; raise its refusal as `Wire`."""
-    found = read(tx, token, registry=registry, now=now, person_id=person_id, acting=acting)
+    found = read(tx, token, registry=registry, now=now, person_id=person_id, acting=acting, repeating=repeating)
     if isinstance(found, Refusal):
         raise Wire(found.code, found.description, status=found.status)
     return found

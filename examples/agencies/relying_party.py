@@ -78,6 +78,8 @@ class RelyingParty:
         visit |= {"access_token": token["access_token"], "id_token": token["id_token"]}
         visit |= {"subject": claims["sub"], "sid": claims["sid"]}
         await self.fetch(visit)
+        if token["authorization_details"][0]["access"]["kind"] == "once":
+            visit.pop("access_token")  # it was good for one answer
 
     async def redeem(self, endpoint: str, url: str, asked: dict[str, str]) -> dict[str, Any]:
         """The token response for the code in `url` (RFC 6749 §4.1.3), bound to this agency's key."""
@@ -125,9 +127,19 @@ class RelyingParty:
         return dict(jwt.decode(token, key, ["ES256"], {"require": required}, audience=ours, issuer=theirs))
 
     async def fetch(self, visit: dict[str, Any]) -> None:
-        """Ask for the data. Every call is in the person's ledger, and is refused (401) once they stop sharing."""
-        server = await self.metadata()
-        answer = await self.http.get(server["prefill_endpoint"], auth=self.fapi.resource(visit["access_token"]))
+        """Ask for the data. Every call is in the person's ledger, and is refused (401) once they stop sharing.
+
+        The key makes a second try the same call: an answer that was lost on the way is given once more, also where the person
+        allowed one answer only.
+        """
+        url, key = (await self.metadata())["prefill_endpoint"], {"Idempotency-Key": secrets.token_urlsafe(16)}
+        for attempt in range(2):
+            try:
+                answer = await self.http.get(url, headers=key, auth=self.fapi.resource(visit["access_token"]))
+                break
+            except httpx2.TransportError:
+                if attempt:
+                    raise
         if answer.status_code == 401:
             visit.pop("access_token")
             raise Refused("stopped", challenge(answer.headers.get("www-authenticate", "")).get("error_description", ""))

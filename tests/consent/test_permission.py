@@ -139,6 +139,34 @@ def test_ended_by_the_agency(database, now, world):
         world(back)
 
 
+def test_a_repeat_of_the_last_use_is_none_more(database, now, world):
+    """The first release exhausts; only what repeats that very entry may follow, in time, and it changes nothing."""
+    world(given(now, kind="once", max_uses=permission.ONCE), released())
+    used = read(database)
+    assert (used.state, used.uses, used.ended_seq) == ("exhausted", 1, 2)
+    world(released(repeat_of=2), later=SECOND)
+    assert read(database) == used
+    for wrong in (released(), released(repeat_of=1), released(repeat_of=3)):
+        with pytest.raises(ImpossibleEvent):
+            world(wrong, later=2 * SECOND)
+    with pytest.raises(ImpossibleEvent):
+        world(released(repeat_of=2), later=DAY // SECOND * SECOND)
+    assert read(database) == used
+
+
+def test_a_repeat_does_not_outlive_a_stop(database, now, world):
+    world(given(now, max_uses=5), released(), withdrawn())
+    with pytest.raises(ImpossibleEvent):
+        world(released(repeat_of=2))
+
+
+def test_an_older_entry_without_a_count_replays_as_it_was(database, now, world):
+    """Permissions given before the count was entered were used as often as their token lived; their ledger still holds."""
+    world(given(now, kind="once"), released(), released())
+    assert (read(database).state, read(database).uses) == ("live", 2)
+    assert read(database).standing(now + DAY) == "exhausted"
+
+
 def test_the_last_allowed_use_exhausts(database, now, world):
     issued = ledger_entry.credential_issued(
         STREAM, permission="p-1", items=dict.fromkeys(ITEMS, "provided"), configuration="residence", **WHO
@@ -253,7 +281,8 @@ def one(**changes) -> Permission:
         (one(valid_to=None), ITEMS, 10**18, None),
         (one(), ITEMS, 99, "not_yet"),
         (one(), ITEMS, 200, "expired"),
-        (one(kind="once"), ITEMS, 200, "exhausted"),
+        (one(kind="once", uses=1), ITEMS, 200, "exhausted"),
+        (one(kind="once"), ITEMS, 200, "expired"),
         (one(), ["contact.email"], 100, "items"),
         (one(state="withdrawn"), ITEMS, 300, "withdrawn"),
         (one(state="superseded"), ITEMS, 100, "superseded"),

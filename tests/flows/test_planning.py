@@ -32,15 +32,30 @@ def test_once_is_asked_every_time(world: World) -> None:
     assert len(person.sharing()) == 2
 
 
-def test_once_is_one_code_that_hands_over_what_was_shown(world: World) -> None:
+def test_once_hands_over_once_what_was_shown(world: World) -> None:
     person, office = world.neighbour(), world.agency("norr-planning")
     token = office.token(person.shares(person.comes_from(office.asks()), "contact.email"))
-    first = office.data(token["access_token"]).json()
-    second = office.data(token["access_token"]).json()
-    assert first["items"] == second["items"]
-    assert first["ledger"]["seq"] < second["ledger"]["seq"]
     assert "refresh_token" not in token
     assert office.call("GET", "/userinfo", token=token["access_token"]).json() == {"sub": token["subject"]}
+    first = office.data(token["access_token"], Idempotency_Key="one").json()
+    again = office.data(token["access_token"], Idempotency_Key="one").json()
+    assert first["items"] == again["items"]
+    assert first["ledger"]["seq"] < again["ledger"]["seq"]
+    assert world.inside.permission(person, token["grant_id"]).state == "exhausted"
+    late = office.data(token["access_token"])
+    assert (late.status_code, late.json()["error_description"]) == (
+        401,
+        "this permission was good once, and has been used",
+    )
+    assert office.call("GET", "/userinfo", token=token["access_token"]).status_code == 401
+
+
+def test_the_planning_office_offers_no_second_look(world: World) -> None:
+    """Its form has what it got, and no button that would be refused."""
+    person, office = world.neighbour(), world.agencies["norr-planning"]
+    page = person.shares(person.sign_in(person.press(person.open(f"{office}/"), "prefill", "fill")))
+    assert world.visit(person, "norr-planning")["answer"]["items"]
+    assert not page.has("refresh")
 
 
 def test_no_address_leaves_the_paper_to_be_asked_for(world: World) -> None:

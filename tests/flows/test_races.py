@@ -82,7 +82,7 @@ def test_of_64_redemptions_of_a_code_one_gets_tokens_and_they_are_dead(service: 
 @pytest.mark.parametrize("place", [0, 8, MANY // 2, MANY])
 def test_no_release_comes_after_the_stop(service: Service, world: World, place: int) -> None:
     """The stop goes out first, among the releases, or last; whoever wins, the ledger's order is the truth."""
-    citizen, agency = world.neighbour(), world.agency(PLANNING)
+    citizen, agency = world.neighbour(), world.agency()
     token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))
     page = citizen.open(f"/account/sharing/{token['grant_id']}/stop")
     stop = citizen.walker.http.build_request("POST", page.url, data=pressed(citizen, page, "stop", "stop-sharing"))
@@ -100,7 +100,7 @@ def test_no_release_comes_after_the_stop(service: Service, world: World, place: 
     assert told([answer for answer in answers if answer.status_code != 200]).keys() <= {(401, "invalid_token")}
     late = agency.data(token["access_token"])
     assert (late.status_code, error(late)) == (401, "invalid_token")
-    world.answers += [a.json() | {"client": PLANNING} for a in answers if a.status_code == 200]
+    world.answers += [a.json() | {"client": agency.client_id} for a in answers if a.status_code == 200]
 
 
 def test_a_grant_is_given_back_once_and_no_release_comes_after(service: Service, world: World) -> None:
@@ -188,7 +188,7 @@ def on_the_way(citizen: Citizen, arrived: httpx2.Response) -> str:
 
 
 def test_a_proof_counts_once(service: Service, world: World) -> None:
-    citizen, agency = world.neighbour(), world.agency(PLANNING)
+    citizen, agency = world.neighbour(), world.agency()
     token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))["access_token"]
     assert agency.data(token).status_code == 200
     answers = service.volley([volley.release(agency, token)] * MANY)
@@ -213,7 +213,7 @@ def test_a_client_assertion_counts_once(service: Service, world: World) -> None:
 
 
 def test_an_idempotency_key_is_first_used_once(service: Service, world: World) -> None:
-    citizen, agency = world.neighbour(), world.agency(PLANNING)
+    citizen, agency = world.neighbour(), world.agency()
     token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))["access_token"]
     assert agency.data(token).status_code == 200
     requests = [volley.release(agency, token) for _ in range(MANY)]
@@ -226,6 +226,39 @@ def test_an_idempotency_key_is_first_used_once(service: Service, world: World) -
     assert len(released) == MANY + 1
     assert len(first) == 2  # one without a key, one with
     assert {one.body.get("repeat_of") for one in released} == {None, max(first)}
+
+
+@pytest.mark.parametrize("claims", [None, '{"userinfo":{"given_name":null}}'])
+def test_once_is_one_release(service: Service, world: World, claims: str | None) -> None:
+    """However many calls are on their way, at one address or at both; on every worker it is used from then on."""
+    citizen, agency = world.neighbour(), world.agency(PLANNING)
+    token = agency.token(citizen.shares(citizen.comes_from(agency.asks(claims=claims))))
+    paths = ["/prefill"] if claims is None else ["/prefill", "/userinfo"]
+    requests = [volley.resource(agency, "GET", paths[n % len(paths)], token["access_token"]) for n in range(MANY)]
+    answers = service.volley(requests)
+    assert told(answers) == {(200, ""): 1, (401, "invalid_token"): MANY - 1}
+    (released,) = entries(world, citizen, "access.released")
+    given = world.inside.permission(citizen, token["grant_id"])
+    assert (given.state, given.uses, given.ended_seq) == ("exhausted", 1, released.seq)
+    world.answers += [a.json() | {"client": PLANNING} for a in answers if a.status_code == 200 and "ledger" in a.json()]
+
+
+def test_once_under_one_key_is_one_release_and_its_repeats(service: Service, world: World) -> None:
+    """Half of the calls carry the key; of two keys one is first."""
+    citizen, agency = world.neighbour(), world.agency(PLANNING)
+    token = agency.token(citizen.shares(citizen.comes_from(agency.asks())))
+    requests = [volley.release(agency, token["access_token"]) for _ in range(MANY)]
+    for number, request in enumerate(requests):
+        request.headers["Idempotency-Key"] = f"key {number % 2}".replace(" ", "-")
+    answers = service.volley(requests)
+    assert told(answers) == {(200, ""): MANY // 2, (401, "invalid_token"): MANY // 2}
+    items = [answer.json()["items"] for answer in answers if answer.status_code == 200]
+    assert all(one == items[0] for one in items)
+    released = entries(world, citizen, "access.released")
+    first = [one.seq for one in released if "repeat_of" not in one.body]
+    assert (len(released), len(first)) == (MANY // 2, 1)
+    assert {one.body.get("repeat_of") for one in released} == {None, first[0]}
+    world.answers += [a.json() | {"client": PLANNING} for a in answers if a.status_code == 200]
 
 
 class Wallet:

@@ -169,6 +169,7 @@ def _given(tx: Tx, facts: Decided, permission_id: str, now: int, valid_to: int) 
         notice=facts.screen.notice.digest,
         language=visit.language,
         valid_to=valid_to,
+        max_uses=permission.ONCE if asked.kind == "once" else None,
         journey=visit.journey.journey_id,
         acr=visit.journey.acr,
         amends=visit.journey.request.grant_id is not None,

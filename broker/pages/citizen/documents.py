@@ -205,7 +205,7 @@ def _given(facts: Facts, use: IntendedUse, permission_id: str, lookup: bytes, en
         notice=_read(facts, use).digest,
         language=facts.language,
         valid_to=ends,
-        max_uses=1,
+        max_uses=permission.ONCE,
         acr=facts.session.acr,
     )
 

@@ -36,7 +36,7 @@ def test_what_was_asked_in_detail(whole: Whole) -> None:
     assert (told["form_ref"], told["version"]) == ("form-7", 3)
     items = agency.items(token["access_token"])
     assert {item for item, said in items.items() if "value" in said} == {"identity.given_name"}
-    assert permissions(whole) == {before: ("ongoing", "live"), token["grant_id"]: ("once", "live")}
+    assert permissions(whole) == {before: ("ongoing", "live"), token["grant_id"]: ("once", "exhausted")}
 
 
 def test_the_claims_parameter_narrows(whole: Whole) -> None:

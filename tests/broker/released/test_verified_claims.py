@@ -189,7 +189,7 @@ def test_left_out(whole: Whole, wish: Any, found: Any) -> None:
 
 def test_only_where_it_was_asked_for(whole: Whole) -> None:
     """§5.2: ID token and UserInfo are asked for apart; what is in the ID token was entered before it was signed."""
-    agency = whole.agency(SHARED)
+    agency = whole.agency()
     body = asked(whole, agency, id_token={"verified_claims": element()}, userinfo={"family_name": None})
     identity = agency.verify(body["id_token"])
     assert identity["verified_claims"] == {"verification": EIDAS, "claims": {"given_name": "Maria"}}
