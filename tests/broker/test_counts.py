@@ -38,7 +38,7 @@ STORY = [
     ("repeat: no question",     "GET /i/{tx}/consent",                                   9,       1, False),
     ("account",                 "GET /account",                                         10,       0, False),
     ("sharing",                 "GET /account/sharing",                                  6,       0, False),
-    ("activity",                "GET /account/activity",                                 5,       0, False),
+    ("activity",                "GET /account/activity",                                 7,       0, False),
     ("stop page",               "GET /account/sharing/{id}/stop",                        3,       0, False),
     ("stop",                    "POST /account/sharing/{id}/stop",                      18,       1, True),
     ("documents",               "GET /account/documents",                                6,       0, False),
