@@ -202,8 +202,7 @@ def _used(before: Permission, event: Event) -> Permission:
     items = event.private.get("items", event.body.get("items", {}))
     handed_over = [item for item, status in items.items() if status == "provided"]
     repeat_of = event.body.get("repeat_of")
-    why = releasable(before, handed_over, event.ts, repeat_of=repeat_of)
-    if why is not None:
+    if (why := releasable(before, handed_over, event.ts, repeat_of=repeat_of)) is not None:
         raise ImpossibleEvent(f"not covered: {why}")
     if repeat_of is not None:
         return before
@@ -218,11 +217,9 @@ def releasable(
 
     `repeat_of` is the number of the entry whose answer is given once more: that one may have been the permission's last use.
     """
-    standing = permission.standing(now)
-    in_time = permission.valid_to is None or now < permission.valid_to
-    if standing == "exhausted" and repeat_of is not None and repeat_of == permission.ended_seq and in_time:
-        standing = "live"
-    if standing != "live":
+    if permission.state == "exhausted" and repeat_of is not None and repeat_of == permission.ended_seq:
+        permission = replace(permission, state="live")
+    if (standing := permission.standing(now)) != "live":
         return standing
     if now < permission.valid_from:
         return "not_yet"
