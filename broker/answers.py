@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from starlette.responses import Response
+
+SCHEME = re.compile(r"http:|(?=[^:]*\.)[a-z][a-z0-9+.\-]*:")  # alone: an app's own has a dot (RFC 8252 §7.1)
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
+PRINTED = re.compile(r"[!-~]+")
+
+
+def check_sources(form_action: str | None, frames: Collection[str] = ()) -> None:
+    """Raise `ValueError` for what a policy cannot name: it would be written into the header as it stands."""
+    ends = form_action is None or ORIGIN.fullmatch(form_action) or SCHEME.fullmatch(form_action)
+    if not ends or any(not ORIGIN.fullmatch(origin) for origin in frames):
+        raise ValueError("form_action and frames must be origins: scheme, host and port")
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,11 @@ class Redirect:
     headers: Mapping[str, str] = field(default_factory=dict)
     cookies: tuple[Cookie, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse what no header can hold while it can still be taken back: an answer is made before the commit."""
+        if not PRINTED.fullmatch(self.location):
+            raise ValueError("a location is printable ASCII")
+
 
 @dataclass(frozen=True)
 class Page:
@@ -78,6 +95,10 @@ class Page:
     language: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     cookies: tuple[Cookie, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no policy can name, as `Redirect` does."""
+        check_sources(self.form_action, self.frames)
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
             mode=settings.mode,
             database=database,
             mutual_tls=MutualTls.load(settings.mtls_origin, settings.client_ca_file),
+            own=(settings.issuer, settings.mtls_origin),
         ),
         registers=registers.load(settings.config_dir, egress=outbound.registers, known=known),
         credentials=credential_type.load(settings.config_dir),

@@ -127,6 +127,7 @@ def _registry() -> Iterator[Registry]:
             mode=settings.mode,
             database=database if _is_made(database) else None,
             mutual_tls=MutualTls.load(settings.mtls_origin, settings.client_ca_file),
+            own=(settings.issuer, settings.mtls_origin),
         )
     finally:
         database.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol
-from urllib.parse import urlencode
 
 from broker import needs
 from broker.answers import Answer, Cookie, Page, Redirect
@@ -110,9 +109,8 @@ def frames(wired: needs.Parts, live: Session | None) -> tuple[str, ...]:
         if party.frontchannel is None or wired.registry.active(party.client_id) is None:
             continue
         sid = subject.session_id(keys.pairwise, live.secret, party.client_id)
-        said = urlencode({"iss": wired.issuer, "sid": sid}) if party.session_required else ""
-        mark = "&" if "?" in party.frontchannel else "?"
-        shown.append(f"{party.frontchannel}{mark}{said}" if said else party.frontchannel)
+        said = {"iss": wired.issuer, "sid": sid} if party.session_required else {}
+        shown.append(web_address.append(party.frontchannel, said))
     return tuple(shown)
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from starlette.requests import Request
 
 from broker import parameters
-from broker.answers import Cookie, Redirect
+from broker.answers import Cookie, Redirect, check_sources
 from broker.authorization import grant_management, plain
 from broker.authorization.pushed import PushedRequest
 from broker.authorization.request import AuthorizationRequest, Unchecked
@@ -116,7 +116,9 @@ def ends_at(request: Request, asked: AuthorizationRequest) -> None:
     interaction is known to be this browser's; nothing is noted where a client waits elsewhere and nobody is sent back.
     """
     if not asked.waits:
-        request.state.client_source = web_address.policy_source(asked.redirect_uri)
+        source = web_address.policy_source(asked.redirect_uri)
+        check_sources(source)  # before anything is decided, since nothing after a commit may fail
+        request.state.client_source = source
 
 
 def client_source(request: Request) -> str | None:

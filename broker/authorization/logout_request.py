@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from urllib.parse import quote
 
+from broker.clients import web_address
 from broker.clients.registry import Client
 from broker.errors import Wire
 from broker.parameters import Parameters
@@ -43,8 +43,7 @@ class LogoutRequest:
         """Where the browser goes afterwards, with the client's `state` exactly as it came (§3)."""
         if self.redirect_uri is None or self.state is None:
             return self.redirect_uri
-        mark = "?" if "?" not in self.redirect_uri else "" if self.redirect_uri.endswith(("?", "&")) else "&"
-        return f"{self.redirect_uri}{mark}state={quote(self.state, safe='')}"
+        return web_address.append(self.redirect_uri, {"state": self.state})
 
 
 def read(

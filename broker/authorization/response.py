@@ -6,7 +6,6 @@ Mode §2); with `.jwt` they travel in one signed JWT (JARM §2.3), so that nothi
 
 from collections.abc import Mapping
 from typing import cast
-from urllib.parse import quote
 
 from broker.answers import Page, Redirect
 from broker.authorization.request import AuthorizationRequest, WayBack
@@ -83,7 +82,7 @@ def _answer(
             form_action=web_address.policy_source(request.redirect_uri),
             own_forms=False,
         )
-    return Redirect(_location(request.redirect_uri, members))
+    return Redirect(web_address.append(request.redirect_uri, members))
 
 
 def _signed(request: AuthorizationRequest | WayBack, members: Mapping[str, str], keyring: Keyring, now: int) -> str:
@@ -92,11 +91,3 @@ def _signed(request: AuthorizationRequest | WayBack, members: Mapping[str, str],
     key = keyring.signer(purpose="token", alg=cast("Alg", request.response_alg))
     signed = jws.sign(key, {**members, **about}, typ="JWT")
     return signed if request.response_to is None else jwe.encrypt(Recipient(**request.response_to), signed)
-
-
-def _location(redirect_uri: str, members: Mapping[str, str]) -> str:
-    """Append to the address, keeping a query it has; the client's `state` goes back exactly as it came."""
-    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in members.items())
-    if "?" not in redirect_uri:
-        return f"{redirect_uri}?{query}"
-    return redirect_uri + ("" if redirect_uri.endswith(("?", "&")) else "&") + query

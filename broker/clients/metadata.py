@@ -1,7 +1,7 @@
 """What a client registers: metadata under its registered names, and our few beside them (RFC 7591 §2, OpenID Registration §2)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
@@ -40,6 +40,11 @@ def _address(value: str) -> str:
     return value
 
 
+def _return_address(value: str) -> str:
+    web_address.parse_return(value)
+    return value
+
+
 def _name(value: str) -> str:
     if _UNSEEN.search(value):
         raise ValueError("a name has no control, invisible or direction characters")
@@ -47,10 +52,22 @@ def _name(value: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
+ReturnAddress = Annotated[str, AfterValidator(_return_address)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_name)]
 
 
 CertificateName = Annotated[str, Field(min_length=1, max_length=certificates.MAX_NAME)]
+
+
+#: Where browsers are sent and requests go.
+REACHED = (
+    "redirect_uris", "post_logout_redirect_uris", "frontchannel_logout_uri", "backchannel_logout_uri", "request_uris",
+    "jwks_uri", "sector_identifier_uri", "backchannel_client_notification_endpoint",
+)  # fmt: skip
+
+
+def _each(value: tuple[str, ...] | str | None) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 class ClientMetadata(BaseModel):
@@ -66,11 +83,11 @@ class ClientMetadata(BaseModel):
     tos_uri: Address | None = None
     contacts: tuple[Annotated[str, Field(max_length=254)], ...] = ()
     application_type: Literal["web", "native"] = "web"
-    redirect_uris: Annotated[tuple[Address, ...], Field(max_length=50)] = ()
-    post_logout_redirect_uris: Annotated[tuple[Address, ...], Field(max_length=50)] = ()
+    redirect_uris: Annotated[tuple[ReturnAddress, ...], Field(max_length=50)] = ()
+    post_logout_redirect_uris: Annotated[tuple[ReturnAddress, ...], Field(max_length=50)] = ()
     backchannel_logout_uri: Address | None = None
     backchannel_logout_session_required: bool = False
-    frontchannel_logout_uri: Address | None = None
+    frontchannel_logout_uri: ReturnAddress | None = None
     frontchannel_logout_session_required: bool = False
     response_types: tuple[Literal["code"], ...] = ("code",)
     grant_types: tuple[Annotated[str, Field(max_length=100)], ...] = ("authorization_code",)
@@ -189,6 +206,12 @@ class ClientMetadata(BaseModel):
         if self.sector is None and self.sector_identifier_uri is not None:
             return urlsplit(self.sector_identifier_uri).hostname or self.client_id
         return self.client_id if self.sector is None else self.sector
+
+    def at_origin(self, own: Collection[str]) -> str | None:
+        """Name the first member whose address is at one of these origins: no client stands at our own (RFC 9700 §4.1)."""
+        members = {name: getattr(self, name) for name in REACHED}
+        found = (name for name, value in members.items() for one in _each(value) if web_address.is_own(one, own))
+        return next(found, None)
 
     @property
     def authenticates(self) -> bool:

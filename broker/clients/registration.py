@@ -54,7 +54,7 @@ TOLD = 200  # characters of a refusal
 class Policy:
     """What this installation allows: the profile the token stands for, and what the server does at all.
 
-    `default_scope` is for whoever registers none, where the profile may have it.
+    `default_scope` is for whoever registers none, where the profile may have it. `own` are this server's origins.
     """
 
     profile: str
@@ -62,6 +62,7 @@ class Policy:
     grant_types: frozenset[str]
     scopes: frozenset[str]
     methods: tuple[str, ...] = METHODS
+    own: tuple[str, ...] = ()
     default_scope: str = "openid"
 
 
@@ -117,6 +118,8 @@ def _check(client: ClientMetadata, policy: Policy) -> None:
     refused = profile.broken(client, policy.mode)
     if refused:
         raise _bad(refused[0].member, refused[0].demand)
+    if member := client.at_origin(policy.own):
+        raise _bad(member, "no client stands at this server's own origin")
     if client.token_endpoint_auth_method not in policy.methods:
         raise _bad("token_endpoint_auth_method", "this method is not supported")
     if not client.grant_types or not set(client.grant_types) <= policy.grant_types:

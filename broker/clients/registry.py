@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from broker import telemetry
 from broker.clients import mutual_tls, profile, registered, software
 from broker.clients.key_sets import KeySets
 from broker.clients.metadata import ClientMetadata
@@ -18,6 +19,7 @@ from keys import jwk
 from keys.jwk import KeySet
 
 Client = ClientMetadata
+OWN_ORIGIN = "no client stands at this server's own origin"
 REMEMBERED = 10_000  # registered clients kept parsed in a process
 
 
@@ -41,6 +43,7 @@ class Registry:
         database: Database | None = None,
         registration: Registration | None = None,
         mutual_tls: MutualTls | None = None,
+        own: Iterable[str] = (),
     ) -> None:
         self._clients = {client.client_id: client for client in clients}
         self._key_sets = key_sets
@@ -48,6 +51,7 @@ class Registry:
         self._database = database
         self.registration = registration or Registration()
         self.mutual_tls = mutual_tls
+        self.own = tuple(origin for origin in own if origin)
         self._admitted: dict[str, Client] = {}
         self._parsed: dict[str, tuple[int, Client]] = {}
 
@@ -60,12 +64,14 @@ class Registry:
         mode: str,
         database: Database | None = None,
         mutual_tls: MutualTls | None = None,
+        own: Iterable[str] = (),
     ) -> "Registry":
         """Read `clients/*.toml` below the folder of declarations; raises `BadClient`, also for what `mode` does not allow.
 
         `database` holds the clients that registered themselves; without it there are none. `mutual_tls` is what the
-        operator offers of it.
+        operator offers of it, `own` are this server's origins, where no client stands.
         """
+        ours = tuple(origin for origin in own if origin)
         try:
             rules = software.load(config_dir)
         except (OSError, ValueError) as problem:
@@ -74,12 +80,20 @@ class Registry:
         files, faults = list[Client](), list[str]()
         for path in paths:
             try:
-                files.append(_read(path, mode, mutual_tls))
+                files.append(_read(path, mode, mutual_tls, ours))
             except BadClient as problem:
                 faults.append(str(problem))
         if faults:
             raise BadClient("\n".join(faults))
-        return cls(files, KeySets(egress), mode=mode, database=database, registration=rules, mutual_tls=mutual_tls)
+        return cls(
+            files,
+            KeySets(egress),
+            mode=mode,
+            database=database,
+            registration=rules,
+            mutual_tls=mutual_tls,
+            own=ours,
+        )
 
     def get(self, client_id: str) -> Client | None:
         """Return a client, also a disabled one: who asks decides what that means to them."""
@@ -95,10 +109,13 @@ class Registry:
             return None
         known = self._parsed.get(client_id)
         if known is None or known[0] != stored.version:
+            client = _accepted(stored)
+            if client is None:
+                return None
             if len(self._parsed) >= REMEMBERED:
                 self._parsed.clear()
                 self._admitted.clear()
-            known = self._parsed[client_id] = stored.version, stored.client()
+            known = self._parsed[client_id] = stored.version, client
         return known[1]
 
     def active(self, client_id: str) -> Client | None:
@@ -110,7 +127,7 @@ class Registry:
         """Whether a client may act; what was found out about this very object, which never changes, is not asked twice."""
         if self._admitted.get(client.client_id) is client:
             return True
-        if client.disabled or profile.broken(client, self._mode):
+        if client.disabled or profile.broken(client, self._mode) or client.at_origin(self.own):
             return False
         self._admitted[client.client_id] = client
         return True
@@ -120,7 +137,8 @@ class Registry:
         every = dict(self._clients)
         if self._database is not None:
             with self._database.read() as tx:
-                every |= {stored.client_id: stored.client() for stored in registered.every(tx)}
+                found = (_accepted(stored) for stored in registered.every(tx))
+                every |= {client.client_id: client for client in found if client is not None}
         return tuple(every[client_id] for client_id in sorted(every))
 
     async def keys_of(self, client: Client, kid: str | None, now: int, *, certificate: str | None = None) -> KeySet:
@@ -128,7 +146,16 @@ class Registry:
         return await self._key_sets.of(client, kid, now, certificate=certificate)
 
 
-def _read(path: Path, mode: str, offered: MutualTls | None) -> Client:
+def _accepted(stored: registered.Stored) -> Client | None:
+    """The client of a row; none of one that an older program accepted and this one does not, which the log then names."""
+    try:
+        return stored.client()
+    except ValueError as problem:
+        telemetry.log("client not accepted", client_id=stored.client_id, reason=_what(problem)[:120])
+        return None
+
+
+def _read(path: Path, mode: str, offered: MutualTls | None, own: tuple[str, ...]) -> Client:
     try:
         client = ClientMetadata.model_validate(tomllib.loads(path.read_text("utf-8")))
         if client.jwks is not None:
@@ -140,6 +167,8 @@ def _read(path: Path, mode: str, offered: MutualTls | None) -> Client:
     refused = profile.broken(client, mode)
     if refused:
         raise BadClient(f"clients/{path.name}: {profile.told(refused)}")
+    if member := client.at_origin(own):
+        raise BadClient(f"clients/{path.name}: {member}: {OWN_ORIGIN}")
     if missing := mutual_tls.lacking(client, offered):
         raise BadClient(f"clients/{path.name}: a client with a certificate needs {missing} (RFC 8705)")
     return client

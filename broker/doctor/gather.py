@@ -239,7 +239,10 @@ def _personas(tx: Tx, settings: Settings) -> int | None:
 def _clients(settings: Settings, database: Database | None) -> Clients:
     try:
         offered = MutualTls.load(settings.mtls_origin, settings.client_ca_file)
-        known = Registry.load(settings.config_dir, Egress(), mode=settings.mode, database=database, mutual_tls=offered)
+        own = (settings.issuer, settings.mtls_origin)
+        known = Registry.load(
+            settings.config_dir, Egress(), mode=settings.mode, database=database, mutual_tls=offered, own=own
+        )
         return Clients(all=known.all())
     except (BadClient, keys_errors.InvalidCertificate, OSError) as wrong:
         return Clients(problem=str(wrong))

@@ -81,7 +81,10 @@ async def gather_own(request: Request) -> Facts:
         stored = registered.by_token(tx, request.path_params["id"], given)
     if stored is None:
         raise _wire(UNAUTHORIZED)
-    return Facts(wired.issuer, stored.client(), given, stored)
+    try:
+        return Facts(wired.issuer, stored.client(), given, stored)
+    except ValueError as problem:
+        raise Wire("invalid_client_metadata", "what is stored is accepted no more: register again") from problem
 
 
 def act_read(facts: Facts, _now: int) -> Json:
@@ -144,7 +147,8 @@ async def _checked(
     uses = {f"use:{use.id}" for use in wired.uses.current.values() if use.client_id == ours["client_id"]}
     grants = frozenset(name for name, grant in token.GRANTS.items() if not grant.anonymous)
     scopes = SIGN_IN | set(streams.SCOPES) | grant_management.SCOPES | wired.uses.words.keys() | uses
-    policy = Policy(profile, wired.mode, grants, scopes, authentication.methods(wired.registry), _default_scope(wired))
+    methods, own = authentication.methods(wired.registry), wired.registry.own
+    policy = Policy(profile, wired.mode, grants, scopes, methods, own, _default_scope(wired))
     client, made = registration.build(given, policy, **ours)
     await sector.check(client, wired.outbound.client_addresses)
     return client, made

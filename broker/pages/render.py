@@ -21,6 +21,7 @@ from babel.support import Translations
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader
 from markupsafe import Markup, escape
 
+from broker.answers import check_sources
 from consent.value import Writing
 
 HERE = Path(__file__).parent
@@ -28,8 +29,6 @@ LOCALES = HERE / "locale"
 STATIC = HERE / "static"
 DOMAIN = "semel"
 DATES = {"en": "en_GB"}
-SCHEME = re.compile(r"http:|(?=[^:]*\.)[a-z][a-z0-9+.\-]*:")  # alone: an app's own has a dot (RFC 8252 §7.1)
-ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 
 def languages() -> tuple[str, ...]:
@@ -46,9 +45,7 @@ def headers(form_action: str | None = None, *, own_forms: bool = True, frames: C
     The policy allows our own style sheets, script, pictures and fonts and nothing else: no inline code, no frames, no
     base address. Raises `ValueError` for what is not an origin, since it would be written into the policy as it stands.
     """
-    ends = form_action is None or ORIGIN.fullmatch(form_action) or SCHEME.fullmatch(form_action)
-    if not ends or any(not ORIGIN.fullmatch(origin) for origin in frames):
-        raise ValueError("form_action and frames must be origins: scheme, host and port")
+    check_sources(form_action, frames)
     policy = {
         "default-src": "'none'",
         "style-src": "'self'",

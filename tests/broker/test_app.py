@@ -56,6 +56,29 @@ def serve(whole: Whole, act: Callable[..., Any], *, runs: Any = "none", speaks: 
 # --- what is committed
 
 
+UNSENDABLE = {
+    "policy": lambda: Page("home.html", {}, form_action="https://[fe80::1%25eth0]"),
+    "frame": lambda: Page("home.html", {}, frames=("https://[fe80::1%25eth0]",)),
+    "location": lambda: Redirect("https://agency.example/\u00f6"),
+}
+
+
+@pytest.mark.parametrize("answer", UNSENDABLE.values(), ids=UNSENDABLE)
+@pytest.mark.parametrize("runs", ["write", "entry"])
+def test_an_answer_that_cannot_be_sent_takes_everything_back(
+    whole: Whole, runs: str, answer: Callable[[], Any]
+) -> None:
+    """Nothing that can fail comes after a commit: the act makes the whole answer, and fails with it."""
+
+    def act(tx: Tx, _facts: Any, _now: int) -> Any:
+        mark(tx)
+        return (answer(), [SystemRecord("t", {})]) if runs == "entry" else answer()
+
+    before = whole.size()
+    assert serve(whole, act, runs=runs).status_code == 500
+    assert (marks(whole), whole.size()) == (0, before)
+
+
 @pytest.mark.parametrize("runs", ["write", "entry"])
 def test_an_answer_is_committed_before_it_leaves(whole: Whole, runs: str) -> None:
     def act(tx: Tx, _facts: None, _now: int) -> Any:

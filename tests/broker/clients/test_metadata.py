@@ -38,6 +38,13 @@ def test_sector(members: dict[str, Any], sector: str) -> None:
         pytest.param({"jwks_uri": "https://rp.example/jwks", "jwks": {"keys": []}}, id="RFC 7591 §2 both key sources"),
         pytest.param({"jwks": None}, id="no key source"),
         pytest.param({"redirect_uris": []}, id="no redirect URI"),
+        pytest.param({"redirect_uris": [CALLBACK + "?state=x"]}, id="RFC 6749 §3.1 state in a redirect URI"),
+        pytest.param(
+            {"post_logout_redirect_uris": [CALLBACK + "?state=x"]}, id="Logout §3 state where to go afterwards"
+        ),
+        pytest.param({"frontchannel_logout_uri": CALLBACK + "?sid=x"}, id="Front-Channel Logout §2 sid in a frame"),
+        pytest.param({"redirect_uris": ["https://[fe80::1%25eth0]/cb"]}, id="RFC 6874 zone id"),
+        pytest.param({"redirect_uris": ["https://[2001:db8::1]/cb"]}, id="CSP §2.3.1 a host no policy names"),
         pytest.param({"redirect_uris": [CALLBACK] * 51}, id="too many redirect URIs"),
         pytest.param({"redirect_uris": [CALLBACK, "https://b.example/cb"]}, id="Core §8.1 two hosts, no sector"),
         pytest.param({"token_endpoint_auth_method": "client_secret_basic"}, id="FAPI 2.0 §5.3.2.1 shared secret"),

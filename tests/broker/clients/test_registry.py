@@ -1,13 +1,18 @@
 """Clients from the operator's files."""
 
+import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from broker.clients.key_sets import KeySets
+from broker.clients.metadata import REACHED
 from broker.clients.mutual_tls import MutualTls
 from broker.clients.registry import BadClient, Registry
+from broker.database import Database
 from broker.egress import Egress
+from broker.tables import registered_client
 from keys import errors as keys_errors
 from keys.certificates import Authorities
 
@@ -107,3 +112,30 @@ def test_a_bad_file_is_named(tmp_path: Path, text: str, name: str, said: str) ->
     assert name in str(problem.value)
     assert said in str(problem.value)
     assert "c2VjcmV0" not in str(problem.value)
+
+
+@pytest.mark.parametrize("member", REACHED)
+def test_no_file_puts_a_client_at_our_own_origin(tmp_path: Path, member: str) -> None:
+    own = "https://id.example/account"
+    members = {"redirect_uris": ["https://x.example/cb"]}
+    members |= (
+        {"backchannel_token_delivery_mode": "ping"} if member == "backchannel_client_notification_endpoint" else {}
+    )
+    members |= {member: [own]} if member.endswith("_uris") else {member: own}
+    lines = ['client_id = "x"', 'client_name = "X"', 'profile = "baseline"', 'token_endpoint_auth_method = "none"']
+    (tmp_path / "clients").mkdir()
+    lines += [f"{name} = {value!r}" for name, value in members.items()]
+    (tmp_path / "clients" / "x.toml").write_text("\n".join(lines))
+    with pytest.raises(BadClient, match=member):
+        Registry.load(tmp_path, Egress(), mode="sandbox", own=("https://id.example", ""))
+
+
+def test_a_stored_client_that_is_accepted_no_more_acts_no_more(database: Database) -> None:
+    """What an older program stored is no reason for a 500, neither for that client nor for a list of all."""
+    client_id = "c-" + "0" * 32
+    members = {"client_id": client_id, "client_name": "Old", "redirect_uris": ["https://x.example/cb?state=x"]}
+    row = {"client_id": client_id, "registered": json.dumps(members), "version": 1, "token_hash": b"t", "created": 1}
+    with database.write() as tx:
+        tx.execute(insert(registered_client).values(row))
+    registry = Registry([], KeySets(Egress()), mode="sandbox", database=database)
+    assert (registry.get(client_id), registry.active(client_id), registry.all()) == (None, None, ())

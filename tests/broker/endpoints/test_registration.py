@@ -122,6 +122,7 @@ def office(provider: Provider) -> Office:
         mode="sandbox",
         database=provider.database,
         registration=rules,
+        own=(provider.parts.issuer,),
     )
     return Office(provider, site)
 
@@ -273,6 +274,7 @@ def test_every_member_is_the_clients_to_say_or_the_operators() -> None:
     assert not registration.ALLOWED & registration.OURS
 
 
+OWN = f"{ISSUER}/callback"
 META, REDIRECT = "invalid_client_metadata", "invalid_redirect_uri"
 PRIVATE = {**KEY.jwk, "d": "AAAA"}
 OCT = {"kty": "oct", "k": "c2VjcmV0"}
@@ -294,6 +296,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("RFC 9700 §4.1 dot segments",                  {"redirect_uris": ["https://new.example/a/%2e%2e/cb"]},    REDIRECT),
     ("RFC 9700 §4.1 backslash",                     {"redirect_uris": ["https://new.example\\@evil.example"]}, REDIRECT),
     ("RFC 9700 §4.1 homograph",                     {"redirect_uris": ["https://n\u0435w.example/cb"]},             REDIRECT),
+    *[(f"RFC 9700 §4.1 {name} at our own origin",   {name: [OWN] if name.endswith("s") else OWN},              REDIRECT if name == "redirect_uris" else META)
+      for name in ("redirect_uris", "post_logout_redirect_uris", "backchannel_logout_uri")],
+    *[(f"RFC 6749 §3.1 {query}",                    {"redirect_uris": [f"{CALLBACK}?{query}"]},                REDIRECT)
+      for query in ("code=x", "state=x", "iss=x", "error=x", "response=x", "session_state=x", "%73tate=x")],
+    ("RFC 6874 zone id",                            {"redirect_uris": ["https://[fe80::1%25eth0]/cb"]},        REDIRECT),
     ("OIDC Core §8.1 two hosts, no sector",         {"redirect_uris": [CALLBACK, "https://b.example/cb"]},     META),
     ("OIDC Registration §5 not in the list",        {"redirect_uris": ["https://c.example/cb"], "sector_identifier_uri": LIST}, META),
     ("OIDC Registration §5 list not there",         {"sector_identifier_uri": "https://none.example/s"},       META),
