@@ -21,7 +21,7 @@ from broker.database import Tx
 from broker.evidence import preview
 from broker.evidence.collect import collect
 from broker.evidence.source import Evidence, Found
-from broker.pages.citizen import endings, rows
+from broker.pages.citizen import endings, rows, visible
 from broker.pages.citizen import visit as visits
 from broker.pages.citizen.visit import Visit
 from broker.people import people
@@ -75,12 +75,17 @@ async def look(visit: Visit, *, retry: bool = False) -> Facts:
 
     `retry`: registers that gave no answer then are asked again. A question that was put stays one, whatever happens meanwhile.
     """
-    wired, request, asked = visit.wired, visit.journey.request, visit.journey.request.data
+    wired, request = visit.wired, visit.journey.request
     with wired.database.read() as tx:
         stream = people.ledger_stream(tx, wired.vault, visit.session.person_id)
         live = visits.standing(tx, visit, stream, visit.now)
         held = preview.open_(tx, wired.vault, visit.handle, visit.now) if visit.journey.state == "previewed" else None
         receipt = _receipt(tx, visit, stream)
+    fresh = None
+    if visible.hidden(visit, live):
+        fresh = None if held is not None else await _fetched(visit, request.data.item_ids)  # ours alone, and not yet shown
+        visit = visible.narrowed(visit, live, held.found if held is not None else fresh or {})
+    asked = visit.journey.request.data
     chosen = notice.build(visit.use, asked, wired.catalogue, visit.language)
     texts = notice.digests(visit.use, asked, wired.catalogue)
     verdict = decision.decide(asked, visit.use, live, texts.values(), visit.now, action=request.grant_action)
@@ -90,7 +95,7 @@ async def look(visit: Visit, *, retry: bool = False) -> Facts:
     if not isinstance(verdict, decision.Ask) or "none" in request.prompt:  # nothing will be shown
         return Facts(visit, stream, chosen, verdict, live, {}, None)
     if held is None or receipt is None:
-        found = await _fetched(visit, asked.item_ids)
+        found = fresh or await _fetched(visit, asked.item_ids)
         return Facts(visit, stream, chosen, verdict, live, found, None, eligible=found.eligible)
     silent = [item for item, one in held.found.items() if one.status == SILENT] if retry else []
     answered = await _fetched(visit, silent) if silent else {}
@@ -151,8 +156,8 @@ def ask(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
         party=visit.use.client_id,
         purpose=visit.use.purpose_id,
         journey=visit.journey.journey_id,
-        items={item: one.status for item, one in facts.found.items()},
-        sources=[one.source for one in facts.found.values() if one.source],
+        items={item: facts.found[item].status for item in visit.journey.request.data.item_ids},
+        sources=[facts.found[item].source for item in visit.journey.request.data.item_ids if facts.found[item].source],
     )
     if not journey.previewed(tx, visit.journey.journey_id, entry.id, expires, again=facts.held is not None):
         return Redirect(visit.path("consent")), []  # another tab was quicker: show what it was shown
@@ -223,7 +228,6 @@ def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:
             "notice": notice.page(facts.notice),
             "rows": rows.opened(visit, facts.found, receipt, facts.notice, facts.ticked),
             "signs_in": visit.use.id == SIGN_IN,
-            "empty": rows.empty(visit, facts.found),
             "shown": shown(facts),
             "differences": list(facts.differences),
             "durations": _periods(facts) if asked.kind == "ongoing" else None,

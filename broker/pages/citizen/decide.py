@@ -60,7 +60,7 @@ async def gather(request: Request) -> Decided | Answer:
         return Decided(facts, share=False, shared=None, days=None, changed=False)
     statuses = {item: one.status for item, one in facts.found.items()}
     try:
-        shared = decision.share(visit.journey.request.data, set(form.all("item")), statuses)
+        shared = decision.share(facts.visit.journey.request.data, set(form.all("item")), statuses)
     except NotAsked as problem:
         raise Wire("invalid_request", "an item was not offered") from problem
     days = _days(visit, form.get("duration"))

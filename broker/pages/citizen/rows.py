@@ -1,4 +1,4 @@
-"""The rows of the decision screen: every item with its value, its register and its date; of an account, what is in it."""
+"""The rows of the decision screen: every item with its value, its register and its date."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from broker.evidence.source import Found
 from broker.pages import render
 from broker.pages.citizen.visit import Visit
 from consent import catalogue, release
-from consent.intended_use import SIGN_IN
 from consent.notice import Notice
 
 
@@ -20,20 +19,7 @@ def opened(
     return [
         {**_row(visit, found[item.id], receipt, said), "required": item.required, "checked": item.id in ticked}
         for item in visit.journey.request.data.items
-        if _has_row(visit, found[item.id])
     ]
-
-
-def empty(visit: Visit, found: Mapping[str, Found]) -> list[str]:
-    """Name what is asked of the account as a whole and not in it: the person agrees to that, too."""
-    asked = [item.id for item in visit.journey.request.data.items if item.required]
-    left = [item for item in asked if not _has_row(visit, found[item])]
-    return [visit.wired.catalogue.attribute(item).labels[visit.language] for item in left]
-
-
-def _has_row(visit: Visit, one: Found) -> bool:
-    """Whether an item has a row of its own; an account has many members that most people leave empty."""
-    return visit.use.id != SIGN_IN or one.status != "not_held"
 
 
 def _row(visit: Visit, one: Found, receipt: release.ReleaseReceipt, said: Notice) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """Signing in and nothing else: `openid` with the standard scopes, for who has no use of their own (OpenID Connect Core §5.4)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from broker.people import people
 from broker.people.people import Profile
+from broker.tables import person as table
 from tests.broker.released.relying import SCOPES, Website, claims, website
 from tests.broker.whole import NUMBER, Whole
 
@@ -82,7 +86,7 @@ def test_a_word_of_the_scope_stands_for_its_claims(
     text = page.get("consent").text
     if "profile" in scope:
         assert all(said in text for said in ("O'Møller", "1 January 1990"))
-        assert "Short name" in text, "what is asked for and not there is named"
+        assert "Short name" not in text, "nobody agrees to what they cannot see"
     if "email" in scope:
         assert "maria@example.org" in text
     body = site.token(maria.press(page, "consent", "share"))
@@ -149,6 +153,57 @@ def test_a_visit_within_what_was_decided_asks_nothing(whole: Whole, site: Websit
     assert site.userinfo(again["access_token"]).json()["email"] == "maria@example.org"
     more = site.receives(maria.open(site.address(scope="openid email phone", prompt="none")))
     assert more["error"] == "consent_required"
+
+
+def keeps(whole: Whole, told: Profile) -> None:
+    """Write another profile into the account."""
+    person_id = whole.person_ids["maria"]
+    with whole.parts.database.write() as tx:
+        sealed = people._seal_profile(whole.parts.vault.person(tx, person_id), person_id, told)
+        tx.execute(update(table).where(table.c.person_id == person_id).values(profile_sealed=sealed))
+
+
+def test_what_is_added_later_is_not_sent_without_asking(whole: Whole, site: Website) -> None:
+    """ISO/IEC 29184 §5.3: nobody agrees to what they cannot see; it is asked for when it exists."""
+    whole.person_ids["maria"] = whole.enrol("maria", told=replace(PROFILE, phone=None, further={}))
+    maria = whole.present()
+    page = maria.comes_from(site.address(scope="openid email phone profile"))
+    assert page.get("consent").find(data_item="contact.phone") is None
+    body = site.token(maria.press(page, "consent", "share"))
+    given = whole.events()[0]
+    assert given.type == "permission.given"
+    assert "contact.phone" not in str(given.private)
+    shown = next(event for event in whole.events() if event.type == "access.previewed")
+    assert "contact.phone" not in str(shown.private)
+
+    keeps(whole, PROFILE)
+    for token in (body["access_token"], site.refresh(body["refresh_token"])["access_token"]):
+        told = site.userinfo(token).json()
+        assert told["email"] == "maria@example.org"
+        assert not {"phone_number", "birthdate", "given_name"} & told.keys()
+
+    again = site.receives(maria.open(site.address(scope="openid email phone profile", prompt="none")))
+    assert again["error"] == "consent_required"
+    page = maria.open(site.address(scope="openid email phone profile"))
+    assert "+4799999999" in page.get("consent").find(data_item="contact.phone").text
+    body = site.token(maria.press(page, "consent", "share"))
+    assert site.userinfo(body["access_token"]).json()["phone_number"] == "+4799999999"
+
+
+def test_a_repeat_visit_is_not_asked_about_what_is_still_not_there(whole: Whole, site: Website) -> None:
+    whole.person_ids["maria"] = whole.enrol("maria", told=replace(PROFILE, phone=None))
+    maria = whole.present()
+    site.token(site.signs_in(maria, scope="openid email phone profile"))
+    assert "code" in site.receives(maria.open(site.address(scope="openid email phone profile", prompt="none")))
+    assert "code" in site.receives(maria.open(site.address(scope="openid email phone profile")))
+
+
+def test_what_is_taken_out_of_the_account_asks_nothing_new(whole: Whole, site: Website) -> None:
+    maria = person(whole)
+    site.token(site.signs_in(maria, scope="openid email phone"))
+    keeps(whole, replace(PROFILE, phone=None))
+    body = site.token(maria.open(site.address(scope="openid email phone", prompt="none")))
+    assert "phone_number" not in site.userinfo(body["access_token"]).json()
 
 
 def test_no_means_no(whole: Whole, site: Website) -> None:
