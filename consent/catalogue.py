@@ -5,7 +5,7 @@ Declared by the operator in `openid-config/catalogue/`, a file for each bundle, 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -55,12 +55,21 @@ class Bundle:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """How a person has a mistake in a register corrected, in every language, and where (empty: nowhere on the web)."""
+
+    text: Mapping[str, str]
+    url: str
+
+
+@dataclass(frozen=True)
 class Catalogue:
-    """All attributes by id, their bundles, and what people call the registers."""
+    """All attributes by id, their bundles, what people call the registers, and how their mistakes are corrected."""
 
     attributes: Mapping[str, Attribute]
     bundles: Mapping[str, Bundle]
     registers: Mapping[str, Mapping[str, str]]
+    corrections: Mapping[str, Correction] = field(default_factory=dict)
 
     def attribute(self, attribute_id: str) -> Attribute:
         """Give one attribute. Raises `UnknownAttribute`."""
@@ -114,6 +123,15 @@ class RegistersFile(RootModel[dict[str, Words]]):
     """`registers.toml`: a table of names for each source."""
 
 
+class _Correction(Declared):
+    text: Words
+    url: Annotated[str, StringConstraints(pattern=r"^(https://[^\s<>\"]+)?$")] = ""
+
+
+class CorrectionsFile(RootModel[dict[str, _Correction]]):
+    """`corrections.toml`: a table for each source; the file may be missing."""
+
+
 def load(config_dir: Path) -> Catalogue:
     """Read the operator's catalogue. Raises `BadDeclaration` naming the file and what is wrong in it."""
     registers = declarations.read(config_dir / "registers.toml", RegistersFile).root
@@ -129,8 +147,19 @@ def load(config_dir: Path) -> Catalogue:
                     if attribute_id in attributes:
                         raise BadDeclaration(f"{path.name}: {attribute_id} is declared twice")
                     attributes[attribute_id] = _attribute(path, attribute_id, one, declared.vocabularies, registers)
+    corrections: dict[str, Correction] = {}
+    with declarations.gathering(faults):
+        corrections = _corrections(config_dir / "corrections.toml", registers)
     declarations.refuse(faults)
-    return Catalogue(attributes, bundles, registers)
+    return Catalogue(attributes, bundles, registers, corrections)
+
+
+def _corrections(path: Path, registers: Mapping[str, Mapping[str, str]]) -> dict[str, Correction]:
+    declared = declarations.read(path, CorrectionsFile).root if path.exists() else {}
+    unknown = sorted(declared.keys() - registers.keys())
+    if unknown:
+        raise BadDeclaration(f"{path.name}: registers.toml does not name {', '.join(unknown)}")
+    return {source: Correction(one.text, one.url) for source, one in declared.items()}
 
 
 def _attribute(

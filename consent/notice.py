@@ -41,17 +41,31 @@ ORDER: tuple[Kind, ...] = (
 
 @dataclass(frozen=True)
 class Item:
-    """A row of the notice: the attribute's id where the page shows its value, and the texts beside it."""
+    """A row of the notice: the attribute's id where the page shows its value, and the texts beside it.
+
+    `kept` is empty where the notice says once how long things are kept; `source` is the id of its register.
+    """
 
     id: str
     label: str
     reason: str
-    kept: str
+    kept: str = ""
+    source: str = ""
 
     @property
     def note(self) -> str:
         """Why it is needed and how long it is kept, as the row says it."""
-        return f"{self.reason} {self.kept}"
+        return " ".join(filter(None, (self.reason, self.kept)))
+
+
+@dataclass(frozen=True)
+class Register:
+    """Where rows come from: the register's id and name, how a person has a mistake in it corrected, and where."""
+
+    id: str
+    text: str
+    correction: str
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,10 @@ class Party:
 
 @dataclass(frozen=True)
 class Block:
-    """One part of the page: a heading, a text, rows, parties, a link; what a kind does not have is empty."""
+    """One part of the page: a heading, a text, rows, parties, registers, a link; what a kind does not have is empty.
+
+    `kept` says once how long what has no other time in its row is kept.
+    """
 
     kind: Kind
     heading: str = ""
@@ -73,6 +90,8 @@ class Block:
     items: tuple[Item, ...] = ()
     link: str = ""
     parties: tuple[Party, ...] = ()
+    kept: str = ""
+    registers: tuple[Register, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +121,10 @@ class Notice:
         """Give one row. Raises `KeyError`."""
         return {item.id: item for block in self.blocks for item in block.items}[item_id]
 
+    def register(self, source: str) -> Register | None:
+        """Give what is said of a register; None for one that no row comes from, and in notices older than that."""
+        return next((one for block in self.blocks for one in block.registers if one.id == source), None)
+
 
 def build(use: IntendedUse, request: DataRequest, catalogue: Catalogue, language: str) -> Notice:
     """Write the notice of a request under a use, in one language."""
@@ -125,18 +148,20 @@ def _blocks(use: IntendedUse, request: DataRequest, catalogue: Catalogue, langua
 
     basis = f"{use.legal_basis.text[language]} {wording.isolated(f'({use.legal_basis.article})')}"
     sources = dict.fromkeys(catalogue.attribute(item).source for item in request.item_ids)
-    names = said("comma").join(catalogue.register(source, language) for source in sources)
-    required = _items(use, request.required, catalogue, language)
-    optional = _items(use, request.optional, catalogue, language)
+    registers = tuple(_register(source, catalogue, language) for source in sources)
+    names = wording.listed([one.text for one in registers], language)
+    days = _usual_days(use, request)
+    required = _items(use, request.required, catalogue, language, days)
+    optional = _items(use, request.optional, catalogue, language, days)
     blocks = (
         Block("who", text=said("sign_in_who" if use.id == SIGN_IN else "who")),
         Block("why", said("why"), use.purpose[language]),
         Block("basis", said("basis"), basis),
         Block("items", said("items"), said("items_text"), required),
         Block("optional", said("optional"), said("optional_text"), optional),
-        Block("until", said("until"), _until(use, request, language)),
+        Block("until", said("until"), _until(use, request, language), kept=_kept(use, request, language, days)),
         Block("processors", said("processors"), said("processors_text"), parties=_parties(use, language)),
-        Block("sources", said("sources"), names),
+        Block("sources", said("sources"), names, registers=registers),
         Block("consequence", said("consequence"), use.consequence[language]),
         Block("alternative", said("alternative"), use.alternative.text[language], link=use.alternative.url),
     )
@@ -147,18 +172,38 @@ def _blocks(use: IntendedUse, request: DataRequest, catalogue: Catalogue, langua
     return tuple(block for block in shown if block.items or block.parties or block.kind not in empty)
 
 
-def _items(use: IntendedUse, chosen: frozenset[str], catalogue: Catalogue, language: str) -> tuple[Item, ...]:
+def _register(source: str, catalogue: Catalogue, language: str) -> Register:
+    name, declared = catalogue.register(source, language), catalogue.corrections.get(source)
+    if declared is None:
+        return Register(source, name, wording.sentence(language, "correction", register=wording.isolated(name)))
+    return Register(source, name, declared.text[language], declared.url)
+
+
+def _usual_days(use: IntendedUse, request: DataRequest) -> int:
+    """Give the retention that most of the items asked for have (0 where there are none): it is said once."""
+    asked = [item.retention_days for item in use.items if item.id in request.item_ids]
+    return max(asked, key=asked.count, default=0)
+
+
+def _kept(use: IntendedUse, request: DataRequest, language: str, days: int) -> str:
+    if days == 0:
+        return ""
+    others = any(item.retention_days != days for item in use.items if item.id in request.item_ids)
+    name = wording.name_for(use.mode, "kept_mostly" if others else "kept")
+    return wording.sentence(language, name, days=wording.span(days, language))
+
+
+def _items(
+    use: IntendedUse, chosen: frozenset[str], catalogue: Catalogue, language: str, usual: int
+) -> tuple[Item, ...]:
     kept = wording.name_for(use.mode, "kept")
-    return tuple(
-        Item(
-            id=item.id,
-            label=catalogue.attribute(item.id).labels[language],
-            reason=item.reason[language],
-            kept=wording.sentence(language, kept, days=wording.span(item.retention_days, language)),
-        )
-        for item in use.items
-        if item.id in chosen
-    )
+
+    def row(item_id: str, reason: str, days: int) -> Item:
+        attribute = catalogue.attribute(item_id)
+        unusual = wording.sentence(language, kept, days=wording.span(days, language)) if days != usual else ""
+        return Item(item_id, attribute.labels[language], reason, unusual, attribute.source)
+
+    return tuple(row(item.id, item.reason[language], item.retention_days) for item in use.items if item.id in chosen)
 
 
 def _parties(use: IntendedUse, language: str) -> tuple[Party, ...]:
@@ -173,7 +218,8 @@ def _until(use: IntendedUse, request: DataRequest, language: str) -> str:
     if request.kind == "once":
         return wording.sentence(language, wording.name_for(use.mode, "until_once"))
     durations = wording.choice([wording.span(days, language) for days in use.durations], language)
-    return wording.sentence(language, "until_ongoing", durations=durations)
+    name = "until_ongoing" if len(use.durations) > 1 else "until_fixed"
+    return wording.sentence(language, name, durations=durations)
 
 
 def to_json(notice: Notice) -> dict[str, Any]:
@@ -183,7 +229,9 @@ def to_json(notice: Notice) -> dict[str, Any]:
 
 def _block(block: Block) -> dict[str, Any]:
     plain = {name: part for name, part in vars(block).items() if part}
-    rows = {name: [dict(vars(one)) for one in plain[name]] for name in ("items", "parties") if name in plain}
+    rows = {
+        name: [dict(vars(one)) for one in plain[name]] for name in ("items", "parties", "registers") if name in plain
+    }
     return plain | rows
 
 
@@ -195,6 +243,7 @@ def from_json(kept: Mapping[str, Any]) -> Notice:
                 **block,
                 "items": tuple(Item(**item) for item in block.get("items", ())),
                 "parties": tuple(Party(**party) for party in block.get("parties", ())),
+                "registers": tuple(Register(**one) for one in block.get("registers", ())),
             }
         )
         for block in kept["blocks"]

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable, Mapping
 
-VERSION = 1
+VERSION = 2
 
 # fmt: off
 SENTENCES: Mapping[str, Mapping[str, str]] = {
@@ -28,7 +28,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "sources": "Where this comes from",
         "consequence": "If you do not share",
         "alternative": "Another way",
+        "until_fixed": "For {durations}. Until then they may ask for the newest values. "
+                       "You can stop sharing at any time in your account.",
         "kept": "They keep it for {days} at most.",
+        "kept_mostly": "They keep it for {days} at most, unless its line says otherwise.",
+        "correction": "Only {register} can correct it. Ask there. You need not share it until it is right.",
         "own_why": "What it is for",
         "own_basis": "What allows it",
         "own_items": "What it will hold",
@@ -36,6 +40,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "own_until_once": "One copy, for your wallet. For another one you ask again.",
         "own_consequence": "If you do not add it",
         "own_kept": "It is good for {days} at most.",
+        "own_kept_mostly": "It is good for {days} at most, unless its line says otherwise.",
         "comma": ", ",
         "or": " or ",
     },
@@ -58,7 +63,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "sources": "من أين تأتي هذه البيانات",
         "consequence": "إذا لم تشارك",
         "alternative": "طريقة أخرى",
+        "until_fixed": "لمدة {durations}. وحتى ذلك الحين يمكنهم طلب أحدث القيم. "
+                       "يمكنك إيقاف المشاركة في أي وقت من حسابك.",
         "kept": "يحتفظون به لمدة {days} على الأكثر.",
+        "kept_mostly": "يحتفظون به لمدة {days} على الأكثر، ما لم يُذكر غير ذلك بجانبه.",
+        "correction": "{register} وحده يستطيع تصحيحه. اطلب ذلك هناك. ولست مضطرًا إلى مشاركته قبل أن يصبح صحيحًا.",
         "own_why": "ما الغرض منه",
         "own_basis": "ما الذي يسمح به",
         "own_items": "ما الذي سيحتويه",
@@ -66,6 +75,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "own_until_once": "نسخة واحدة لمحفظتك. وإذا أردت نسخة أخرى تطلبها من جديد.",
         "own_consequence": "إذا لم تُضفه",
         "own_kept": "يبقى صالحًا لمدة {days} على الأكثر.",
+        "own_kept_mostly": "يبقى صالحًا لمدة {days} على الأكثر، ما لم يُذكر غير ذلك بجانبه.",
         "comma": "، ",
         "or": " أو ",
     },

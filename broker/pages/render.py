@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError, dates, numbers
@@ -117,6 +117,7 @@ def _environment(language: str, name: str, zone: str) -> Environment:
     environment.filters.update(
         bdi=isolate,
         spelled=spelled,
+        host=host,
         day=lambda text: tell_day(text, locale),
         moment=lambda when: tell_moment(when, locale, told_in),
         moment_day=lambda when: tell_day(_local(when, told_in).date().isoformat(), locale),
@@ -127,6 +128,11 @@ def _environment(language: str, name: str, zone: str) -> Environment:
 def isolate(value: object) -> Markup:
     """Wrap data in `<bdi>`, so that its direction never disturbs the sentence around it (Unicode UAX #9)."""
     return Markup("<bdi>{}</bdi>").format(value)
+
+
+def host(url: str) -> str:
+    """Name the site of an address, which is what people are told of a link that leads away."""
+    return (urlsplit(url).hostname or url).removeprefix("www.")
 
 
 def spelled(text: str) -> Markup:
@@ -191,12 +197,13 @@ def _told(text: str, locale: Locale) -> str | None:
 
 
 def tell_moment(when: int, locale: Locale, zone: ZoneInfo) -> Markup:
-    """Tell a time given in microseconds since 1970, in the zone of the service, to the minute."""
+    """Tell a time given in microseconds since 1970, in the zone of the service, to the minute; the zone is named."""
     local = _local(when, zone)
     day = dates.format_date(local, "long", locale=locale)
     pattern = str(dates.get_datetime_format("long", locale=locale)).replace("'", "")
     told = pattern.replace("{1}", day).replace("{0}", dates.format_time(local, "short", locale=locale))
-    return Markup('<time datetime="{}">{}</time>').format(local.isoformat(timespec="seconds"), told)
+    named = isolate(dates.get_timezone_name(local, width="short", locale=locale))
+    return Markup('<time datetime="{}">{} {}</time>').format(local.isoformat(timespec="seconds"), told, named)
 
 
 def _local(when: int, zone: ZoneInfo) -> datetime:

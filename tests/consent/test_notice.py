@@ -1,5 +1,7 @@
 """The notice: ordered blocks that the page and the digest are made of, in every language."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,9 +45,7 @@ def test_required_are_read_and_optional_are_chosen(childcare, asked, catalogue):
     blocks = {block.kind: [item.id for item in block.items] for block in made.blocks}
     assert blocks["optional"] == ["contact.iban", "contact.email"]
     assert blocks["items"] == [item for item in childcare.item_ids if item in asked.required]
-    assert made.item("contact.iban").note == (
-        "So that the allowance can be paid to this account. They keep it for 5 years at most."
-    )
+    assert made.item("contact.iban").note == ("So that the allowance can be paid to this account.")
 
 
 def test_what_a_use_does_not_have_is_left_out(uses, catalogue):
@@ -67,9 +67,8 @@ def test_what_people_ask_for_themselves_is_told_in_words_of_its_own(uses, catalo
         assert read[kind].heading != other[kind].heading
     assert read["items"].text != other["items"].text
     assert wording.sentence(language, "until_once") != read["until"].text
-    assert {item.kept for item in read["items"].items} == {
-        wording.sentence(language, "own_kept", days=wording.span(1, language))
-    }
+    assert {item.kept for item in read["items"].items} == {""}
+    assert read["until"].kept == wording.sentence(language, "own_kept", days=wording.span(1, language))
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
@@ -95,6 +94,34 @@ def test_the_registers_are_named(childcare, asked, catalogue):
     assert texts_of(made)["sources"] == "Population register, Tax Agency, your account with us"
 
 
+def test_how_long_things_are_kept_is_said_once_where_it_is_the_same(childcare, asked, catalogue):
+    """All but one item of the use are kept for five years."""
+    made = notice.build(childcare, asked, catalogue, "en")
+    said = {item.id: item.kept for block in made.blocks for item in block.items if item.kept}
+    assert said == {"contact.email": "They keep it for 1 year at most."}
+    until = next(block for block in made.blocks if block.kind == "until")
+    assert until.kept == "They keep it for 5 years at most, unless its line says otherwise."
+    narrower = request.DataRequest(asked.use_id, asked.version, asked.items[:3], asked.kind)
+    (kept,) = {block.kept for block in notice.build(childcare, narrower, catalogue, "en").blocks if block.kept}
+    assert kept == "They keep it for 5 years at most."
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_how_a_mistake_is_corrected_is_part_of_what_is_read(childcare, asked, catalogue, language):
+    made = notice.build(childcare, asked, catalogue, language)
+    sources = {catalogue.attribute(item).source for item in asked.item_ids}
+    for source in sources:
+        register = made.register(source)
+        assert register is not None
+        assert register.text == catalogue.register(source, language)
+        assert register.correction == catalogue.corrections[source].text[language]
+    silent = notice.build(childcare, asked, replace(catalogue, corrections={}), language).register("tax")
+    assert silent is not None
+    assert catalogue.register("tax", language) in silent.correction
+    assert made.register("vehicles") is None
+    assert not made.names("tax"), "a register works for nobody"
+
+
 def test_the_page_has_every_text_and_only_ids_for_values(childcare, asked, catalogue):
     made = notice.build(childcare, asked, catalogue, "ar")
     page = notice.page(made)
@@ -109,6 +136,18 @@ def test_kept_and_shown_again(childcare, asked, catalogue):
     again = notice.from_json(canonical.loads(canonical.dumps(notice.to_json(made))))
     assert again == made
     assert again.digest == made.digest
+
+
+def test_a_notice_from_before_is_shown_again(childcare, asked, catalogue):
+    """Notices kept by older versions have no registers and no source beside an item."""
+    kept = notice.to_json(notice.build(childcare, asked, catalogue, "en"))
+    old = [{k: v for k, v in block.items() if k not in {"registers", "kept"}} for block in kept["blocks"]]
+    for block in old:
+        block.pop("items", None) if block["kind"] == "optional" else None
+        block["items"] = [{k: v for k, v in item.items() if k != "source"} for item in block.get("items", [])]
+    again = notice.from_json({**kept, "blocks": old})
+    assert again.item("identity.given_name").source == ""
+    assert again.register("population") is None
 
 
 def test_a_digest_a_language(childcare, asked, catalogue):
@@ -164,8 +203,8 @@ def test_the_digest_is_of_these_bytes(childcare, asked, catalogue):
         "domain",
         "blocks",
     }
-    assert kept["catalogue"] == {"identity": 1, "address": 1, "family": 1, "employment": 1, "contact": 1}
-    assert kept["blocks"][3]["items"][0].keys() == {"id", "label", "reason", "kept"}
+    assert kept["catalogue"] == {"identity": 2, "address": 1, "family": 1, "employment": 2, "contact": 1}
+    assert kept["blocks"][3]["items"][0].keys() == {"id", "label", "reason", "kept", "source"}
 
 
 def test_what_was_read_is_kept_by_its_digest(childcare, asked, catalogue, database):

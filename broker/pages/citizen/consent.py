@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import uuid6
@@ -54,6 +54,7 @@ class Facts:
     error: str | None = None
     ticked: frozenset[str] = frozenset()  # what the person had ticked and chosen when the page comes again
     days: str = ""
+    person: str = field(default="", repr=False)  # as whom somebody is signed in
 
     @property
     def enters(self) -> bool:
@@ -83,7 +84,9 @@ async def look(visit: Visit, *, retry: bool = False) -> Facts:
         receipt = _receipt(tx, visit, stream)
     fresh = None
     if visible.hidden(visit, live):
-        fresh = None if held is not None else await _fetched(visit, request.data.item_ids)  # ours alone, and not yet shown
+        fresh = (
+            None if held is not None else await _fetched(visit, request.data.item_ids)
+        )  # ours alone, and not yet shown
         visit = visible.narrowed(visit, live, held.found if held is not None else fresh or {})
     asked = visit.journey.request.data
     chosen = notice.build(visit.use, asked, wired.catalogue, visit.language)
@@ -140,7 +143,7 @@ def act(tx: Tx, facts: Facts, now: int) -> Answer | tuple[Answer | Later, list[E
 
 def ask(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
     """Show the decision, its first showing entered in the ledger."""
-    visit, wired = facts.visit, facts.visit.wired
+    visit, wired, facts = facts.visit, facts.visit.wired, named(tx, facts)
     overtaken = visits.overtaken(tx, visit)
     if overtaken is not None:
         return overtaken, []
@@ -167,6 +170,12 @@ def ask(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
         return later, [entry]
     _hold(tx, visit, facts.found, public=visit.journey.handle_public, now=now, expires=expires)
     return later, [entry]
+
+
+def named(tx: Tx, facts: Facts) -> Facts:
+    """Look up as whom the person is signed in: the page says so."""
+    visit = facts.visit
+    return replace(facts, person=people.profile(tx, visit.wired.vault, visit.session.person_id).display_name)
 
 
 def end(tx: Tx, facts: Facts, now: int) -> Answer:
@@ -220,13 +229,16 @@ def _hold(tx: Tx, visit: Visit, found: Mapping[str, Found], *, public: bytes, no
 def page(facts: Facts, receipt: release.ReleaseReceipt) -> Page:
     """Open the values with the preview's receipt and lay out the screen."""
     visit, asked = facts.visit, facts.visit.journey.request.data
+    laid_out = rows.opened(visit, facts.found, receipt, facts.notice, facts.ticked)
     return Page(
         "consent.html",
         {
             "action": visit.path("consent"),
             "service": visit.service,
             "notice": notice.page(facts.notice),
-            "rows": rows.opened(visit, facts.found, receipt, facts.notice, facts.ticked),
+            "rows": laid_out,
+            "groups": rows.grouped(laid_out, facts.notice),
+            "person": facts.person,
             "signs_in": visit.use.id == SIGN_IN,
             "shown": shown(facts),
             "differences": list(facts.differences),

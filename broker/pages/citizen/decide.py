@@ -54,6 +54,8 @@ async def gather(request: Request) -> Decided | Answer:
         return Redirect(visit.path("consent"))
     if pressed is None:  # Enter in a box sends the form, too
         again = replace(facts, error="choose", ticked=frozenset(form.all("item")), days=form.get("duration", ""))
+        with visit.wired.database.read() as tx:
+            again = screen.named(tx, again)
         return replace(screen.page(again, facts.previewed), status=422)
     same = hmac.compare_digest(form.get("shown", "").encode(), screen.shown(facts).encode())
     if pressed == "refuse":
@@ -95,7 +97,7 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
     if not facts.share:
         return refuse(tx, facts.screen, now), []
     if facts.changed and facts.screen.previewed is not None:
-        receipt, again = facts.screen.previewed, replace(facts.screen, error="changed")
+        receipt, again = facts.screen.previewed, screen.named(tx, replace(facts.screen, error="changed"))
         return Later(lambda _: screen.page(again, receipt)), []
     return _share(tx, facts, now)
 

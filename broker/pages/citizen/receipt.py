@@ -71,6 +71,7 @@ def act(facts: Receipt, now: int) -> Page:
             "service": visit.service,
             "receipt": _receipt(facts),
             "permission_href": f"/account/sharing/{facts.given.permission_id}",
+            "permission_url": f"{visit.wired.issuer}/account/sharing/{facts.given.permission_id}",
         },
     )
 

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from broker.pages.citizen import rows as consent_rows
 from consent import catalogue, intended_use, notice, sign_in
 from consent.request import DataRequest, RequestedItem
 from consent.sign_in import Party
@@ -133,6 +134,8 @@ def asking(
         "service": intended_use.describe(use, language),
         "notice": notice.page(text),
         "rows": rows,
+        "groups": consent_rows.grouped(rows, text),
+        "person": "Maria Sofia O'Neill Lindqvist",
         "differences": [],
         "durations": DURATIONS,
         "error": None,
@@ -162,7 +165,7 @@ def signing_in(language: str, *, values: bool) -> dict[str, Any]:
     assert built_in is not None
     use = built_in.use(LIBRARY)
     words = [item for word in ("profile", "email") for item in built_in.words[word].values()] if values else []
-    items = tuple(RequestedItem(item, required=True) for item in use.item_ids if item in words)
+    items = tuple(RequestedItem(item, required=True) for item in use.item_ids if item in words and item in ACCOUNT)
     asked = DataRequest(use.id, use.version, items, "ongoing")
     text = notice.build(use, asked, known, language)
     rows = [
@@ -175,15 +178,14 @@ def signing_in(language: str, *, values: bool) -> dict[str, Any]:
             reason=text.item(item.id).note,
         )
         for item in items
-        if item.id in ACCOUNT
     ]
     return {
         **asking(language),
         "service": intended_use.describe(use, language),
         "notice": notice.page(text),
         "rows": rows,
+        "groups": consent_rows.grouped(rows, text),
         "signs_in": True,
-        "empty": [known.attribute(item.id).labels[language] for item in items if item.id not in ACCOUNT],
         "durations": DURATIONS[:1],
     }
 
@@ -388,6 +390,7 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
             "service": SERVICE,
             "receipt": RECEIPT,
             "permission_href": PERMISSION["href"],
+            "permission_url": "https://id.norr.example" + PERMISSION["href"],
         },
     ),
     *[

@@ -118,7 +118,7 @@ def test_consent_ticks_nothing_and_asks_in_order():
     assert [(one["name"], one["value"]) for one in boxes] == [("item", "contact.iban"), ("item", "contact.email")]
     assert not [one for one in boxes if "checked" in one]
     text = Elements(html).text
-    places = [text.index(part) for part in ("norr.example", "To decide if", "Storgatan 12", "NR91", "Until 14 June", "Where this comes", "If you do not", "Fill in the form by hand", "Don\u2019t share")]  # fmt: skip
+    places = [text.index(part) for part in ("norr.example", "To decide if", "Storgatan 12", "NR91", "Until 14 June", "They keep it for 5", "If you do not", "Fill in the form by hand", "Don\u2019t share")]  # fmt: skip
     assert places == sorted(places)
 
 
@@ -134,6 +134,79 @@ def test_a_row_whose_register_is_down_says_so_and_cannot_be_ticked():
     assert "contact.iban" not in [one.get("value") for one in drawn.all("input")]
     assert "Try again" in drawn.text
     assert "Protected." in drawn.text
+
+
+def test_a_register_and_its_date_are_said_once():
+    html = RENDERER.render("consent.html", asking("en"), language="en")
+    drawn = Elements(html).text
+    headings = [" ".join(Elements(one).text.split()) for one in re.findall(r"<h3.*?</h3>", html, re.DOTALL)]
+    assert headings == [
+        "Population register as of 12 March 2026",
+        "Tax Agency as of 12 March 2026",
+        "Tax Agency as of 12 March 2026",
+        "your account with us as of 12 March 2026",
+    ]
+    assert drawn.count("12 March 2026") == len(headings)
+    older = page("consent-down", "en").text
+    assert older.count("as of") == 3, "a value of another day says its own"
+    assert "as of March 1988" in older
+    assert drawn.count("They keep it for 5 years at most") == 1
+
+
+def test_what_has_no_value_says_so_in_its_own_words_and_gives_no_reason():
+    """The reason why something is needed is none for what is not shown."""
+    html = RENDERER.render(*sample("consent-down", "en"), language="en")
+    for item, words in [
+        ("address.municipality", "Protected. This is not shown here and will not be shared."),
+        ("family.custody", "The register holds nothing for you. If you share, the service learns only that."),
+        ("income.taxable_band", "The register is not answering at the moment. Nothing of this is shared now."),
+    ]:
+        row = re.search(rf'data-item="{re.escape(item)}">(.*?)</div>', html, re.DOTALL)
+        assert words in row[1]
+        assert "semel-row__reason" not in row[1]
+        reason = next(one["reason"] for one in asking("en")["rows"] if one["id"] == item)
+        assert reason not in html
+
+
+def test_every_value_can_be_wrong():
+    """Beside each row: how its register corrects a mistake, from the operator's declarations."""
+    drawn, rows = page("consent", "en"), asking("en")["rows"]
+    assert drawn.text.count("Is this wrong?") == len(rows)
+    assert drawn.text.count("Tell the population register what is wrong.") == 6
+    links = [one["href"] for one in drawn.all("a") if "corrections" in one.get("href", "")]
+    assert set(links) == {"https://population.norr.example/corrections", "https://tax.norr.example/corrections"}
+    assert page("consent-down", "en").text.count("Is this wrong?") == 6, "what is withheld or late cannot be judged"
+
+
+def test_who_is_signed_in_stands_on_the_page_that_asks():
+    assert "You are signed in as Maria Sofia O'Neill Lindqvist." in page("consent", "en").text
+
+
+@pytest.mark.parametrize("name", ["consent", "sign-in-alone", "sign-in-account"])
+def test_a_choice_has_more_than_one_way(name):
+    drawn = page(name, "en")
+    named = [one["name"] for one in drawn.all("input") if one["type"] == "radio"]
+    assert all(named.count(one) > 1 for one in named)
+    assert "Until 14 June 2026" in drawn.text
+
+
+@EVERY
+def test_no_address_is_a_links_text(name, language):
+    html = RENDERER.render(*sample(name, language), language=language)
+    for text in re.findall(r"<a [^>]*>(.*?)</a>", html, re.DOTALL):
+        assert "://" not in text
+
+
+@EVERY
+def test_no_colon_comes_twice(name, language):
+    assert not re.search(r"[^\W\d_]::", page(name, language).text)
+
+
+@EVERY
+def test_every_time_names_its_zone(name, language):
+    html = RENDERER.render(*sample(name, language), language=language)
+    for moment, told in re.findall(r'<time datetime="([^"]+)">(.*?)</time>', html):
+        assert ("T" not in moment) or told.endswith("<bdi>UTC</bdi>"), told
 
 
 def test_both_answers_are_alike():
@@ -212,7 +285,7 @@ def test_templates_take_only_what_is_written_down():
     assert rows.keys() == drawn == {path.name for path in TEMPLATES.glob("*.html")} - PARTS
     environment = RENDERER._environments["en"]
     free = {"signed_in", "form_token", "language_links", "here", "service", "error", "caller"}
-    shared = {"rows", "differences", "durations", "action", "minutes", "signs_in"}
+    shared = {"rows", "groups", "differences", "durations", "action", "minutes", "signs_in"}
     for path in TEMPLATES.glob("*.html"):
         source = path.read_text()
         made = set(re.findall(r"(?:{% set |{% macro |import |as )(\w+)", source))
