@@ -24,8 +24,8 @@ STORY = [
     ("code page",               "GET /i/{tx}/code",                                      3,       0, False),
     ("code",                    "POST /i/{tx}/code",                                     9,       2, False),  # counted, then compared
     ("onward",                  "GET /i/{tx}/continue",                                  4,       1, False),
-    ("consent, first view",     "GET /i/{tx}/consent",                                  18,       1, True),
-    ("consent, second view",    "GET /i/{tx}/consent",                                  13,       1, True),
+    ("consent, first view",     "GET /i/{tx}/consent",                                  19,       1, True),
+    ("consent, second view",    "GET /i/{tx}/consent",                                  14,       1, True),
     ("share",                   "POST /i/{tx}/consent",                                 27,       1, True),
     ("receipt",                 "GET /i/{tx}/done",                                      7,       0, False),
     ("done",                    "POST /i/{tx}/done",                                     4,       1, False),

@@ -68,7 +68,16 @@ async def gather(request: Request) -> Facts | Answer:
     visit = visits.load(request)
     if visit.journey.state not in visits.DECIDING:
         return visits.decided(visit)
-    return await look(visit, retry=True)
+    facts = await look(visit, retry=True)
+    return named(facts) if facts.enters else facts
+
+
+def named(facts: Facts) -> Facts:
+    """Look up as whom the person is signed in: the page says so."""
+    visit = facts.visit
+    with visit.wired.database.read() as tx:
+        told = people.profile(tx, visit.wired.vault, visit.session.person_id)
+    return replace(facts, person=told.display_name)
 
 
 async def look(visit: Visit, *, retry: bool = False) -> Facts:
@@ -143,7 +152,7 @@ def act(tx: Tx, facts: Facts, now: int) -> Answer | tuple[Answer | Later, list[E
 
 def ask(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
     """Show the decision, its first showing entered in the ledger."""
-    visit, wired, facts = facts.visit, facts.visit.wired, named(tx, facts)
+    visit, wired = facts.visit, facts.visit.wired
     overtaken = visits.overtaken(tx, visit)
     if overtaken is not None:
         return overtaken, []
@@ -170,12 +179,6 @@ def ask(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
         return later, [entry]
     _hold(tx, visit, facts.found, public=visit.journey.handle_public, now=now, expires=expires)
     return later, [entry]
-
-
-def named(tx: Tx, facts: Facts) -> Facts:
-    """Look up as whom the person is signed in: the page says so."""
-    visit = facts.visit
-    return replace(facts, person=people.profile(tx, visit.wired.vault, visit.session.person_id).display_name)
 
 
 def end(tx: Tx, facts: Facts, now: int) -> Answer:

@@ -54,9 +54,7 @@ async def gather(request: Request) -> Decided | Answer:
         return Redirect(visit.path("consent"))
     if pressed is None:  # Enter in a box sends the form, too
         again = replace(facts, error="choose", ticked=frozenset(form.all("item")), days=form.get("duration", ""))
-        with visit.wired.database.read() as tx:
-            again = screen.named(tx, again)
-        return replace(screen.page(again, facts.previewed), status=422)
+        return replace(screen.page(screen.named(again), facts.previewed), status=422)
     same = hmac.compare_digest(form.get("shown", "").encode(), screen.shown(facts).encode())
     if pressed == "refuse":
         return Decided(facts, share=False, shared=None, days=None, changed=False)
@@ -66,6 +64,7 @@ async def gather(request: Request) -> Decided | Answer:
     except NotAsked as problem:
         raise Wire("invalid_request", "an item was not offered") from problem
     days = _days(visit, form.get("duration"))
+    facts = facts if same else screen.named(facts)
     return Decided(facts, share=True, shared=shared, days=days, changed=not same, subject=known_as(visit))
 
 
@@ -97,7 +96,7 @@ def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
     if not facts.share:
         return refuse(tx, facts.screen, now), []
     if facts.changed and facts.screen.previewed is not None:
-        receipt, again = facts.screen.previewed, screen.named(tx, replace(facts.screen, error="changed"))
+        receipt, again = facts.screen.previewed, replace(facts.screen, error="changed")
         return Later(lambda _: screen.page(again, receipt)), []
     return _share(tx, facts, now)
 
