@@ -42,6 +42,7 @@ BY_CONNECTOR: Mapping[str, type[BaseModel]] = {
 FILES: Mapping[str, type[BaseModel]] = {
     "broker.toml": Operator,
     "registers.toml": catalogue.RegistersFile,
+    "corrections.toml": catalogue.CorrectionsFile,
     "scopes.toml": intended_use.ScopesFile,
     "sign-in.toml": sign_in.SignInFile,
     "assurance.toml": assured.Assurance,
