@@ -55,14 +55,14 @@ def create(settings: Settings, now: int, *, progress: Callable[[str, int, int], 
     keys = vault.Vault(settings.person_keys)
     people = [] if settings.mode == "production" else personas.load(settings.config_dir)
     digests = personas.digest_passwords(people, lambda done: progress("Enrolling personas", done, len(people)))
-    pairs = [(purpose, algorithms.generate(alg)) for purpose, alg in FIRST_KEYS]
+    pairs = make_keys()
     database = Database.open(settings.database)
     try:
         with database.write() as tx:
             if history.current(tx) is not None:
                 raise AlreadyInstalled("this database has been initialised before")
             history.upgrade(tx)
-            _store_keys(tx, roots, pairs, now)
+            store_keys(tx, roots, pairs, now)
             keys.create_stream(tx, vault.OPERATOR_STREAM, now)
             origin = settings.ledger_origin
             ledger.create(tx, ledger.LOG_ID, origin, now, vkeys=_verifier_keys(origin, pairs))
@@ -140,7 +140,13 @@ def root_keyring(settings: Settings) -> RootKeyring:
     return made
 
 
-def _store_keys(tx: Tx, roots: RootKeyring, pairs: Sequence[tuple[Purpose, KeyPair]], now: int) -> None:
+def make_keys() -> list[tuple[Purpose, KeyPair]]:
+    """Make the first key of every purpose and algorithm. Before any transaction: an RSA key takes a while."""
+    return [(purpose, algorithms.generate(alg)) for purpose, alg in FIRST_KEYS]
+
+
+def store_keys(tx: Tx, roots: RootKeyring, pairs: Sequence[tuple[Purpose, KeyPair]], now: int) -> None:
+    """Store what `make_keys` made; every key signs from now on. `now` in microseconds."""
     signing, publishing = roots.ring("signing"), roots.ring("ledger")
     for purpose, pair in pairs:
         ring = publishing if purpose == "ledger" else signing

@@ -379,6 +379,10 @@ class Register:
         told = self.http.put(f"{self.url}/fault", json={"fault": kind, "seconds": seconds})
         assert told.status_code == 200, told.text
 
+    def asked(self) -> int:
+        """How often it was asked about a person."""
+        return int(self.http.get(f"{self.url}/asked").json()["count"])
+
     @contextmanager
     def failing(self, kind: str, seconds: float = 12.0) -> Iterator[None]:
         """It fails inside the block, and works again after it."""

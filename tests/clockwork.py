@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,11 +28,11 @@ from broker.serve import die_with_parent
 from broker.settings import Settings
 from examples.holder import public_jwk
 from examples.registers import people, population, tax
+from tests import machine_clock
 from tests.actors import Agency
 from tests.world import CHECKOUT, World, free_ports, neighbours
 
 PEOPLE = 24
-START_SECONDS = 60
 
 
 @dataclass
@@ -44,7 +43,7 @@ class Hand:
 
     def __call__(self) -> float:
         """The broker's time in seconds."""
-        return time.time() + int(self.file.read_text())
+        return machine_clock.seconds() + int(self.file.read_text())
 
     def moves_on(self, seconds: float) -> None:
         """It is that much later now, for the broker and for everybody in the story."""
@@ -109,14 +108,13 @@ def _own_key(client: Path, key_file: Path) -> None:
 
 
 def _wait(world: World) -> None:
-    until = time.monotonic() + START_SECONDS
-    while True:
+    def healthy() -> bool:
         try:
-            if world.http.get(f"{world.issuer}/healthz").status_code == 200:
-                return
+            return world.http.get(f"{world.issuer}/healthz").status_code == 200
         except httpx2.HTTPError:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+            return False
+
+    machine_clock.wait_for(healthy, world.log.read_text, every=0.02)
 
 
 async def serve(settings: Settings, hand: Hand, port: int) -> None:
@@ -155,7 +153,7 @@ def main(port: str, data: str, moved_by: str, database_url: str) -> None:
         egress_allow=(register.url.removeprefix("http://"),),
         checkpoint_seconds=0.1,
     )
-    installation.create(settings, time.time_ns() // 1000)
+    installation.create(settings, machine_clock.micros())
     told = ("id", "username", "password", "totp_secret")
     people_told = [{name: getattr(one, name) for name in told} for one in personas.load(config)]
     sys.stdout.write(json.dumps(people_told) + "\n")

@@ -20,12 +20,12 @@ from consent.history import Event
 from consent.ledger_entry import Stream
 from keys import base64url
 from keys import tables as keys_tables
+from tests import machine_clock
 from tests.databases import METADATAS
 
 if TYPE_CHECKING:
     from tests.world import World
 
-PUBLISH_SECONDS = 20
 SHORTEST = 5  # bytes of a value that is looked for: shorter ones stand anywhere by chance
 #: Usernames that are ordinary words and so may stand in a file for another reason.
 WORDS = {"stale", "minor", "abroad", "deceased", "protected", "markup", "chinese", "arabic", "hebrew", "greek", "plain"}
@@ -124,12 +124,11 @@ def families(tx: Tx, events: dict[int, Event]) -> None:
 
 def published(world: World, size: int) -> None:
     """The published files verify, and reach what the database held when this look began."""
-    folder, until = world.data / "ledger", time.monotonic() + PUBLISH_SECONDS
-    while signed(folder) < size:
-        assert time.monotonic() < until, "the publisher does not keep up"
-        time.sleep(0.05)
+    folder = world.data / "ledger"
+    machine_clock.wait_for(lambda: signed(folder) >= size, lambda: "the publisher does not keep up")
+    patience = machine_clock.Patience()
     while not (report := audit.verify_folder(folder)).ok:  # files are replaced while they are read
-        assert time.monotonic() < until, report.findings
+        assert patience.left, report.findings
         time.sleep(0.2)
     assert report.size >= size
 

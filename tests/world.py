@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ import httpx2
 import psycopg
 from sqlalchemy.engine import make_url
 
-from tests import last_look
+from tests import last_look, machine_clock
 from tests.actors import Agency, Citizen, Clock, Holder, Register, Secrets, Walker
 from tests.inside import Inside
 
@@ -109,7 +108,7 @@ class World:
     agencies: dict[str, str]  # origin by client id
     people: dict[str, dict[str, Any]]  # what the demo says of each persona
     tax_url: str
-    clock: Clock = time.time
+    clock: Clock = machine_clock.seconds
     process: subprocess.Popen[str] | None = None
     visited: list[str] = field(default_factory=list)  # every address anyone went to, since the last check
     answers: list[dict[str, Any]] = field(default_factory=list)  # every data answer

@@ -128,7 +128,12 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "tax", ""
 
     def do_GET(self) -> None:
-        self._answer(*((200, {"status": "up"}) if self.path == "/healthz" else (404, {"error": "not_found"})))
+        if self.path == "/healthz":
+            self._answer(200, {"status": "up"})
+        elif self.path == "/asked":
+            self._answer(200, {"count": len(self.register.asked)})
+        else:
+            self._answer(404, {"error": "not_found"})
 
     def do_POST(self) -> None:
         body, authorization = self._body(), self.headers.get("Authorization", "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,6 +42,7 @@ from consent.history import Event
 from keys import algorithms
 from keys.keyring import Keyring, RootKeyring, SigningKey
 from keys.vault import OPERATOR_STREAM, Vault
+from tests.conftest import NOW
 from wallet import credential_type
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -184,7 +184,7 @@ def running(
 ) -> Iterator[Issuer]:
     """Start an issuer on an empty database with one person signed in."""
     register, offset = Register(statuses=dict(statuses or {})), [0]
-    parts = _parts(database, folder, register, lambda: time.time_ns() // 1000 + offset[0])
+    parts = _parts(database, folder, register, lambda: NOW + offset[0])
     now = parts.clock()
     with database.write() as tx:
         ledger.create(tx, ledger.LOG_ID, f"{ISSUER.split('://')[1]}/ledger", now)

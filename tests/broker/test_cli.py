@@ -1,7 +1,6 @@
 """The command line: exit status 0 good, 1 found wrong, 2 used wrong; JSON where asked; no secret printed."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from broker.notices.outbox import Outbox, Unsigned
 from broker.routes import ROUTES
 from broker.settings import Settings
 from keys.keyring import RootKeyring
+from tests import machine_clock
 
 ISSUER = "https://id.example"
 
@@ -41,7 +41,7 @@ def run(*arguments: str) -> int:
 
 def published(settings: Settings) -> Path:
     """The folder of a ledger that was published once."""
-    installation.create(settings, time.time_ns() // 1000)
+    installation.create(settings, machine_clock.micros())
     database = Database.open(settings.database)
     app.publisher(settings, database, installation.root_keyring(settings), app.clock).publish_once()
     database.close()
@@ -71,7 +71,7 @@ def test_keys_are_announced_and_a_leaked_one_is_replaced(
         rows: list[dict[str, str]] = json.loads(capsys.readouterr().out)
         return [row for row in rows if (row["purpose"], row["alg"]) == ("token", "ES256")]
 
-    installation.create(environment, time.time_ns() // 1000)
+    installation.create(environment, machine_clock.micros())
     first = listed()
     assert [row["stage"] for row in first] == ["signing"]
     assert run("keys", "rotate", "--alg", "ES256", "--json") == 0
@@ -91,14 +91,14 @@ def test_a_token_for_registering_is_shown_once_and_kept_as_a_hash(
     monkeypatch.setenv("SEMEL_CONFIG_DIR", str(tmp_path / "config"))
     assert run("clients", "token") == 2
     assert run("clients", "list") == 0
-    installation.create(environment, time.time_ns() // 1000)
+    installation.create(environment, machine_clock.micros())
     capsys.readouterr()
     assert run("clients", "token", "--profile", "baseline", "--uses", "3", "--json") == 0
     told = json.loads(capsys.readouterr().out)[0]
     assert (told["profile"], told["registration_endpoint"]) == ("baseline", f"{ISSUER}/register")
     database = Database.open(environment.database)
     with database.write() as tx:
-        assert registered.spend(tx, told["initial_access_token"], time.time_ns() // 1000)
+        assert registered.spend(tx, told["initial_access_token"], machine_clock.micros())
         made = {"client_id": registration.new_id(), "profile": "baseline", "token_endpoint_auth_method": "none"}
         about = {"client_name": "X", "redirect_uris": ["https://x.example/cb"], "subject_type": "public"}
         registered.add(tx, ClientMetadata.model_validate({**made, **about}), "t", 1)
@@ -117,7 +117,7 @@ def test_the_doctor_says_what_to_do(environment: Settings, capsys: pytest.Captur
     """Before anything was made, and after; nothing is served at that address."""
     assert run("doctor") == 1
     assert "`semel init`" in capsys.readouterr().out
-    installation.create(environment, time.time_ns() // 1000)
+    installation.create(environment, machine_clock.micros())
     assert run("doctor", "--json") == 1
     told = {line["check"]: line for line in json.loads(capsys.readouterr().out)}
     assert told["database"]["status"] == "pass"
@@ -128,7 +128,7 @@ def test_the_doctor_says_what_to_do(environment: Settings, capsys: pytest.Captur
 def test_keys_do_not_rotate_under_a_server_on_sqlite(environment: Settings) -> None:
     if not environment.database.startswith("sqlite"):
         pytest.skip("PostgreSQL has many writers")
-    installation.create(environment, time.time_ns() // 1000)
+    installation.create(environment, machine_clock.micros())
     with installation.claim(environment):
         assert run("keys", "rotate", "--alg", "ES256") == 2
         assert run("keys", "list") == 0
@@ -208,7 +208,7 @@ def test_the_outbox_is_listed_and_dead_letters_are_replayed(
         rows: list[dict[str, object]] = json.loads(capsys.readouterr().out)
         return rows
 
-    now = time.time_ns() // 1000
+    now = machine_clock.micros()
     installation.create(environment, now)
     letters = Outbox(installation.root_keyring(environment).ring("outbox"))
     database = Database.open(environment.database)

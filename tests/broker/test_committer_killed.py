@@ -16,7 +16,7 @@ from broker.database import Database
 from consent.ledger_entry import SystemRecord
 
 async def story():
-    committer = Committer(Database.open(sys.argv[1]), clock=lambda: time.time_ns() // 1000)
+    committer = Committer(Database.open(sys.argv[1]), clock=lambda: machine_clock.micros())
     async def one(i):
         for step in range(10_000):
             answer = await committer.submit(lambda tx, now: (None, [SystemRecord("filler", {"by": i, "step": step})]))

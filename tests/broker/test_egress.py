@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from broker.egress import Egress, EgressRefused, Reply, is_public, opening
+from tests import machine_clock
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]
 
@@ -342,7 +343,7 @@ def authority(folder: Path, host: str = "register.example") -> tuple[Path, ssl.S
     """A self-signed certificate for a host: the file that trusts it, and the server's side."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
-    start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    start = machine_clock.today() - datetime.timedelta(days=1)
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(start)

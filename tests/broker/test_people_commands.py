@@ -1,7 +1,6 @@
 """`semel people`: an account is made and helped without a value told and without acting as the person; all of it is noted."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from broker.tables import activation as links
 from broker.tables import outbox, person
 from keys.keyring import RootKeyring
 from keys.vault import Vault
+from tests import machine_clock
 from tests.broker.test_cli import environment, run
 
 __all__ = ["environment"]  # a fixture of the neighbour
@@ -51,7 +51,7 @@ class Desk:
 
     def begin(self, **more: Any) -> session.Session:
         """A session of the one person there is."""
-        now = time.time_ns() // 1000
+        now = machine_clock.micros()
         with self.database.write() as tx:
             of = tx.execute(select(person.c.person_id)).scalar_one()
             return session.start(
@@ -66,7 +66,7 @@ class Desk:
 
     def purpose(self, link: str) -> str:
         with self.database.read() as tx:
-            found = activation.find(tx, link.rsplit("/", 1)[1], time.time_ns() // 1000)
+            found = activation.find(tx, link.rsplit("/", 1)[1], machine_clock.micros())
         assert found is not None
         return f"{found.purpose} {found.state}"
 
@@ -74,7 +74,7 @@ class Desk:
 @pytest.fixture
 def desk(environment: Settings, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
     """A production installation, not served."""
-    installation.create(environment, time.time_ns() // 1000)
+    installation.create(environment, machine_clock.micros())
     made = Desk(environment, capsys)
     yield made
     made.database.close()
@@ -179,7 +179,7 @@ def test_resetting_a_password_ends_it_and_every_session_at_once(desk: Desk) -> N
     assert desk.purpose(told["activation_link"]) == "password open"
     assert desk.person().password_hash == people.UNSET
     with desk.database.read() as tx:
-        assert session.of_person(tx, told["id"], time.time_ns() // 1000) == []
+        assert session.of_person(tx, told["id"], machine_clock.micros()) == []
     assert desk.noted()[0] == "support.password_reset"
 
 
@@ -230,7 +230,7 @@ def test_unlock_forgets_what_was_tried(desk: Desk) -> None:
     named = people.name_codes(desk.roots, "nora")[0]
     from broker.pages.citizen.sign_in import ACCOUNT
 
-    now = time.time_ns() // 1000
+    now = machine_clock.micros()
     with desk.database.write() as tx:
         while throttle.allow(tx, "sign-in-account", named, ACCOUNT, now) is None:
             pass

@@ -36,7 +36,7 @@ from broker.sign_in import one_time_code, password, session
 from consent import history, ledger
 from consent.history import Event
 from examples import holder
-from keys import algorithms, vault
+from keys import vault
 from keys.keyring import RootKeyring
 from keys.tables import signing_key
 from tests.actors import SUBSTANTIAL, Agency, Citizen, Secrets, Walker, b64
@@ -265,7 +265,7 @@ def _public_jwk(path: Path) -> dict[str, str]:
 
 def key_pairs() -> list[Any]:
     """The key pairs of an installation, made as `semel init` does; none when there are rows to put in again."""
-    return [] if KEYS else [(purpose, algorithms.generate(alg)) for purpose, alg in installation.FIRST_KEYS]
+    return [] if KEYS else installation.make_keys()
 
 
 def first_keys(tx: Tx, pairs: list[Any], now: int) -> None:
@@ -273,7 +273,7 @@ def first_keys(tx: Tx, pairs: list[Any], now: int) -> None:
     if not pairs:
         tx.execute(insert(signing_key), [{**row, "created": now, "staged": now} for row in KEYS])
         return
-    installation._store_keys(tx, ROOTS, pairs, now)
+    installation.store_keys(tx, ROOTS, pairs, now)
     KEYS.extend(dict(row) for row in tx.execute(select(signing_key)).mappings())
 
 

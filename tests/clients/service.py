@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from broker import demo
 from broker.clients import secret
 from broker.serve import die_with_parent
 from examples.browse import Browser, Page
+from tests import machine_clock
 from tests.actors import Secrets
 from tests.broker.relying import Key
 from tests.certified import Certified, make
@@ -41,7 +42,6 @@ USE = "norr.childcare-allowance"
 ENCRYPTS = {"use": "enc", "alg": "ECDH-ES"}
 PEOPLE = 60
 PORTS = 6
-READY_SECONDS = 60
 #: The lines of the shipped configuration that an operator changes, and what the test writes there.
 YOURS = (
     ("server 127.0.0.1:8000;", "server 127.0.0.1:{broker};"),
@@ -58,7 +58,7 @@ YOURS = (
 
 def certified(subject: str, by: Certified | None = None, **about: Any) -> Certified:
     """A certificate that is good today."""
-    today = datetime.now(UTC)
+    today = machine_clock.today()
     return make(subject, by, **{"start": today - timedelta(days=1), "end": today + timedelta(days=30), **about})
 
 
@@ -211,7 +211,7 @@ class Service:
         """Somebody about whom everything is known, whom no other test has used."""
         known = self.people.pop()
         self.acted.add(known["id"])
-        self.browsers.append(Person(self.tls(), known, Secrets(known["totp_secret"], time.time)))
+        self.browsers.append(Person(self.tls(), known, Secrets(known["totp_secret"], machine_clock.seconds)))
         return self.browsers[-1]
 
     def last_look(self) -> None:
@@ -283,7 +283,7 @@ def program(
 
 def wait(http: httpx2.Client, url: str, logs: Path, process: subprocess.Popen[bytes]) -> None:
     """Return when an address, which this process serves, answers 200."""
-    until = time.monotonic() + READY_SECONDS
+    patience = machine_clock.Patience()
     while True:
         try:
             if http.get(url).status_code == 200:
@@ -293,7 +293,7 @@ def wait(http: httpx2.Client, url: str, logs: Path, process: subprocess.Popen[by
         told = "".join(path.read_text()[-2000:] for path in logs.glob("*.log"))
         alive = process.poll() is None
         assert alive, f"the program for {url} ended: {told}"
-        assert time.monotonic() < until, f"{url} does not answer: {told}"
+        assert patience.left, f"{url} does not answer: {told}"
         time.sleep(0.05)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from broker.routes import ROUTES
+from tests import machine_clock
 from tests.broker.relying import CHALLENGE
 from tests.certified import Certified
 from tests.clients.service import CALLBACK, Service, certified
@@ -43,7 +44,7 @@ def test_a_certificate_arrives(service: Service) -> None:
 
 def test_an_expired_certificate_comes_no_further(service: Service) -> None:
     """nginx refuses it by itself; the broker would too (`tests/broker/test_mutual_tls.py`)."""
-    yesterday = datetime.now(UTC) - timedelta(days=1)
+    yesterday = machine_clock.today() - timedelta(days=1)
     old = certified("CN=self-signed", start=yesterday - timedelta(days=1), end=yesterday)
     with service.http(old) as http:
         answer = http.post(f"{service.mtls_origin}/par", data={"client_id": "self-signed"})

@@ -23,6 +23,7 @@ import pytest
 
 from broker import demo as demos
 from keys.keyring import RootKeyring
+from tests import machine_clock
 from tests.world import free_ports
 
 CHECKOUT = Path(__file__).parents[2]
@@ -140,10 +141,7 @@ def walked(demo: Demo, command: str) -> None:
 
 
 def verified(demo: Demo, command: str) -> None:
-    until = time.monotonic() + 20
-    while not (demo.data / "ledger" / "checkpoint").exists():
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    machine_clock.wait_for((demo.data / "ledger" / "checkpoint").exists)
     run(demo.put(command), demo.env)
 
 
@@ -281,8 +279,8 @@ OPERATED = {
 
 
 def answers(url: str, process: subprocess.Popen[str]) -> Any:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
+    patience = machine_clock.Patience()
+    while patience.left and process.poll() is None:
         try:
             return httpx2.get(url, timeout=2, trust_env=False).json()
         except httpx2.TransportError:

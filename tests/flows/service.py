@@ -6,21 +6,20 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
 import httpx2
 
 from broker import demo, serve
+from tests import machine_clock
 from tests.conftest import POSTGRESQL
 from tests.flows import volley
 from tests.world import CHECKOUT, World, free_ports, fresh_database, neighbours
 
-READY_SECONDS = 60
 ESTABLISHED = "01"  # as /proc/net/tcp writes the state of a connection
 WORKERS = 2 if POSTGRESQL else 1  # SQLite has one writing connection, hence one worker
 
@@ -71,15 +70,16 @@ class Service:
 
     def wait(self, answering: dict[str, str]) -> None:
         """Return when each of these answers 200."""
-        waiting, until = dict(answering), time.monotonic() + READY_SECONDS
-        while waiting:
-            assert time.monotonic() < until, f"not ready: {sorted(waiting)}: {self.log.read_text()[-2000:]}"
+        waiting = dict(answering)
+
+        def answered() -> bool:
             for name, url in list(waiting.items()):
-                try:
+                with suppress(httpx2.TransportError):
                     if self.http.get(url).status_code == 200:
                         del waiting[name]
-                except httpx2.TransportError:
-                    time.sleep(0.05)
+            return not waiting
+
+        machine_clock.wait_for(answered, lambda: f"not ready: {sorted(waiting)}: {self.log.read_text()[-2000:]}")
 
     def worker_pids(self) -> list[int]:
         """The processes that answer requests: the broker's children but the publisher."""

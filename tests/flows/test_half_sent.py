@@ -2,23 +2,19 @@
 
 import select
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import httpx2
 
+from tests import machine_clock
 from tests.actors import Citizen
 from tests.flows import volley
 from tests.world import World
 
 EACH = 8  # of four kinds
 MISSING = 20  # bytes of a body that are not sent
-ANSWER_SECONDS = 1.0
-JOURNEYS = (
-    3  # of which one must be quick throughout: a machine that is busy with other things is not a server that waits
-)
-GIVEN_UP_SECONDS = 10 + 5  # what the server waits for a head or a body, and as much again as a busy machine needs
+JOURNEYS = 3  # of which one must end in time: a machine that is busy is not a server that waits
 
 Links = dict[str, list[socket.socket]]
 
@@ -37,28 +33,6 @@ def half_sent(requests: dict[str, httpx2.Request]) -> Iterator[Links]:
             links.setdefault("head", []).append(opened.enter_context(volley.dial(next(iter(requests.values())))))
             links["head"][-1].sendall(head[: len(head) * part // EACH])  # the first one says nothing at all
         yield links
-
-
-@contextmanager
-def timed(http: httpx2.Client) -> Iterator[dict[str, float]]:
-    """How long each answer takes, in seconds: the longest by method and address."""
-    began: dict[int, float] = {}
-    longest: dict[str, float] = {}
-
-    def sent(request: httpx2.Request) -> None:
-        began[id(request)] = time.monotonic()
-
-    def came(answer: httpx2.Response) -> None:
-        answer.read()
-        name = f"{answer.request.method} {answer.request.url.path}"
-        longest[name] = max(longest.get(name, 0.0), time.monotonic() - began.pop(id(answer.request)))
-
-    before = {name: list(hooks) for name, hooks in http.event_hooks.items()}
-    http.event_hooks = {"request": [*before["request"], sent], "response": [*before["response"], came]}
-    try:
-        yield longest
-    finally:
-        http.event_hooks = before
 
 
 def heard(links: list[socket.socket]) -> list[socket.socket]:
@@ -81,47 +55,42 @@ def test_32_half_sent_requests_stop_nobody(world: World) -> None:
         "par": volley.signed(agency, "/par", agency.request()),
         "consent": consenting(world, deciding),
     }
+    assert any(served_meanwhile(world, requests) for _ in range(JOURNEYS)), "nobody is served before they are given up"
     with half_sent(requests) as links:
-        everyone = [link for kind in links.values() for link in kind]
-        assert len(everyone) == 32
-        journeys = [journey(world)]
-        while slow(journeys[-1]) and len(journeys) < JOURNEYS:
-            journeys.append(journey(world))
-        assert heard(everyone) == [], "the server gave some up too soon for this test to mean anything"
-        assert not slow(journeys[-1]), f"answered in a second or more: {[slow(one) for one in journeys]}"
-
         whole = links["par"].pop()  # slow, but honest
         whole.sendall(volley.wire(requests["par"])[-MISSING:])
-        assert answer_on(whole).status_code == 201
+        answer = answer_on(whole)
+        assert answer is not None
+        assert answer.status_code == 201
         given_up(links)
     back = deciding.shares(deciding.open(requests["consent"].url.path))
     assert "code=" in back.url, "half a Share has decided something"
 
 
-def journey(world: World) -> dict[str, float]:
-    """Sign-in, decision, receipt, data; and how long each answer took."""
+def served_meanwhile(world: World, requests: dict[str, httpx2.Request]) -> bool:
+    """Whether a whole journey comes to its end while all 32 are still held; on a machine too slow for that it may not."""
+    with half_sent(requests) as links:
+        everyone = [link for kind in links.values() for link in kind]
+        assert len(everyone) == 32
+        journey(world)
+        return heard(everyone) == []
+
+
+def journey(world: World) -> None:
+    """Sign-in, decision, receipt, data."""
     person, agency = world.neighbour(), world.agency()
-    with timed(world.http) as programs, timed(person.walker.http) as pages:
-        assert world.http.get(f"{world.issuer}/healthz").status_code == 200
-        back = person.shares(person.comes_from(agency.asks()), "contact.iban")
-        items = agency.items(agency.token(back)["access_token"])
-        assert items["contact.iban"]["status"] == "provided"
-    assert {"POST /par", "POST /token", "GET /prefill", "GET /healthz"} <= programs.keys()
-    assert sum(name.startswith("POST") for name in pages) == 4  # password, code, Share, Continue
-    return programs | pages
-
-
-def slow(taken: dict[str, float]) -> dict[str, float]:
-    """What took longer than anything may."""
-    return {name: seconds for name, seconds in taken.items() if seconds >= ANSWER_SECONDS}
+    assert world.http.get(f"{world.issuer}/healthz").status_code == 200
+    back = person.shares(person.comes_from(agency.asks()), "contact.iban")
+    items = agency.items(agency.token(back)["access_token"])
+    assert items["contact.iban"]["status"] == "provided"
 
 
 def given_up(links: Links) -> None:
     """Wait until the server lets go of every connection: half a head without a word, half a body with 408."""
-    until = time.monotonic() + GIVEN_UP_SECONDS
+    patience = machine_clock.Patience()
     for kind, connections in links.items():
         for link in connections:
-            link.settimeout(max(0.1, until - time.monotonic()))
+            link.settimeout(max(0.1, patience.left))
             answer = answer_on(link)
             assert (answer.status_code if answer else None) == (None if kind == "head" else 408)
 

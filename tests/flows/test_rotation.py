@@ -19,6 +19,7 @@ from keys import algorithms
 from keys.keyring import RootKeyring
 from keys.sources import sealed
 from keys.sources.sealed import Schedule
+from tests import machine_clock
 from tests.actors import Agency, Citizen
 from tests.conftest import POSTGRESQL
 from tests.flows.service import Service
@@ -42,9 +43,9 @@ class Copy:
     kids: set[str] = field(default_factory=set)
 
     def verify(self, token: str) -> None:
-        if time.monotonic() - self.taken > COPY:
+        if machine_clock.seconds() - self.taken > COPY:
             self.keys = jwt.PyJWKSet.from_dict(self.agency.http.get(f"{self.agency.issuer}/jwks").json())
-            self.taken = time.monotonic()
+            self.taken = machine_clock.seconds()
         kid = jwt.get_unverified_header(token)["kid"]
         jwt.decode(token, self.keys[kid], ["ES256"], options={"verify_aud": False})
         self.kids.add(kid)
@@ -73,11 +74,11 @@ def turned(service: Service) -> None:
     try:
         pair = algorithms.generate("ES256")
         with database.write() as tx:
-            sealed.store(tx, ring, pair, purpose="token", stage="upcoming", now=time.time_ns() // 1000)
+            sealed.store(tx, ring, pair, purpose="token", stage="upcoming", now=machine_clock.micros())
         for _ in range(2):
             time.sleep(ANNOUNCED + 0.5)
             with database.write() as tx:
-                sealed.advance(tx, time.time_ns() // 1000, schedule)
+                sealed.advance(tx, machine_clock.micros(), schedule)
     finally:
         database.close()
 

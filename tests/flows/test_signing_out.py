@@ -1,8 +1,7 @@
 """Signing out at the broker: the agency's own session ends too, and what was permitted stays."""
 
-import time
-
 from examples.browse import Page
+from tests import machine_clock
 from tests.world import World
 
 
@@ -13,10 +12,7 @@ def test_the_agency_forgets_the_visit(world: World) -> None:
     held = person.walker.http.get(f"{form}/visit.json").json()
     assert held["answer"]
     person.press(person.open("/sign-out"), "sign-out", "sign-out")
-    until = time.monotonic() + 10
-    while person.walker.http.get(f"{form}/visit.json").json()["answer"] and time.monotonic() < until:
-        time.sleep(0.1)
-    assert person.walker.http.get(f"{form}/visit.json").json()["answer"] is None
+    machine_clock.wait_for(lambda: person.walker.http.get(f"{form}/visit.json").json()["answer"] is None)
     elsewhere = person.elsewhere()
     elsewhere.sign_in()
     assert held["answer"]["grant_id"] in elsewhere.sharing()

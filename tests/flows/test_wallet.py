@@ -1,12 +1,12 @@
 """Proof of residence into a wallet: offer, fresh code, number, credential; five wrong numbers and it is over (OpenID4VCI 1.0)."""
 
-import time
 from urllib.parse import urljoin
 
 import pytest
 
 from examples import holder
 from examples.browse import Page
+from tests import machine_clock
 from tests.actors import Citizen
 from tests.world import World
 
@@ -38,7 +38,7 @@ def test_a_credential_in_the_wallet(world: World) -> None:
     claims, known = world.received[-1], world.inside.declared(person)["population"]
     assert claims["address"]["street_address"] == known["street_address"]
     assert claims["family_name"] == known["family_name"]
-    assert 0 < claims["exp"] - time.time() <= 86_400
+    assert 0 < claims["exp"] - machine_clock.seconds() <= 86_400
     assert [event.type for event in world.inside.events(person)] == ["credential.issued", "permission.given"]
     shown = holder.present(held, ["address.locality"], audience="https://verifier.example", nonce="n")
     assert known["street_address"] not in str(holder.verify(shown.rsplit("~", 1)[0] + "~", world.http))

@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx2
 
+from tests import machine_clock
 from tests.actors import ASSERTION, Agency
 
-SECONDS = 40
 LINES_END = b"\r\n\r\n"
 
 
@@ -44,7 +44,7 @@ def wire(request: httpx2.Request, *, close: bool = True) -> bytes:
 
 def dial(request: httpx2.Request) -> socket.socket:
     """A connection to where a request goes."""
-    link = socket.create_connection(("127.0.0.1", request.url.port or 80), timeout=SECONDS)
+    link = socket.create_connection(("127.0.0.1", request.url.port or 80), timeout=machine_clock.PATIENCE)
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return link
 
@@ -74,14 +74,14 @@ def at_once(
 def _read(links: Sequence[socket.socket], answered: Callable[[int], object]) -> list[httpx2.Response | None]:
     got = [b""] * len(links)
     answers: list[httpx2.Response | None] = [None] * len(links)
-    count, until = 0, time.monotonic() + SECONDS
+    count, patience = 0, machine_clock.Patience()
     with selectors.DefaultSelector() as ready:
         for number, link in enumerate(links):
             link.setblocking(False)
             ready.register(link, selectors.EVENT_READ, number)
         while ready.get_map():
-            events = ready.select(max(0.0, until - time.monotonic()))
-            assert events, f"{len(ready.get_map())} of {len(links)} requests have no answer after {SECONDS} s"
+            events = ready.select(patience.left)
+            assert events, f"{len(ready.get_map())} of {len(links)} requests have no answer"
             for key, _ in events:
                 try:
                     chunk = key.fileobj.recv(1 << 20)  # type: ignore[union-attr]  # it is the socket that was registered

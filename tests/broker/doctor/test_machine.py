@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from broker.doctor import handshake, machine
 from broker.doctor.facts import Handshake
 from broker.settings import Settings
+from tests import machine_clock
 from tests.broker.test_egress import answers, authority, ok, served
 
 MOUNTS = """overlay / overlay rw 0 0
@@ -73,7 +73,7 @@ def shaken(tmp_path: Path, *, suites: str = "", ca: bool = True, host: str = "lo
 
     async def run() -> Handshake:
         async with served(answers(ok(b"{}")), context) as there:
-            return await handshake.look(host, there.port, pem if ca else None, time.time())
+            return await handshake.look(host, there.port, pem if ca else None, machine_clock.seconds())
 
     return asyncio.run(run())
 

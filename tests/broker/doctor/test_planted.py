@@ -28,6 +28,7 @@ from broker.doctor.facts import Answer, Handshake, Served, Verdict
 from broker.settings import Settings
 from keys.keyring import RootKeyring
 from keys.tables import signing_key
+from tests import machine_clock
 from tests.broker.installed import ISSUER, make
 from tests.conftest import POSTGRESQL
 
@@ -179,7 +180,7 @@ def a_cache_that_keeps_old_keys(here: Installation) -> dict[str, Any]:
 
 
 def a_clock_that_is_wrong(here: Installation) -> dict[str, Any]:
-    late = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() - 600))
+    late = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(machine_clock.seconds() - 600))
     here.front = lambda _path, got: Answer(status=got.status, headers={**got.headers, "date": late}, body=got.body)
     return {}
 

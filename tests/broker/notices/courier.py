@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 
 from broker.database import Database
 from broker.egress import Egress
@@ -11,6 +10,7 @@ from broker.notices.kinds import Kind, Signed, table
 from broker.notices.outbox import Outbox
 from keys import algorithms
 from keys.keyring import Keyring, RootKeyring, SigningKey
+from tests import machine_clock
 
 ISSUER = "https://id.norr.example"
 KINDS = table(
@@ -26,7 +26,7 @@ KEYRING = Keyring((SigningKey.of(algorithms.generate("ES256"), purpose="token", 
 
 
 def clock() -> int:
-    return time.time_ns() // 1000
+    return machine_clock.micros()
 
 
 def courier(database: Database, roots: str, egress: Egress) -> Courier:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests import machine_clock
 
 
 @dataclass
@@ -25,11 +26,8 @@ class Receiver:
     got: list[Received] = field(default_factory=list)
     url: str = ""
 
-    def wait(self, count: int, seconds: float = 10.0) -> None:
-        until = time.monotonic() + seconds
-        while len(self.got) < count and time.monotonic() < until:
-            time.sleep(0.01)
-        assert len(self.got) >= count, f"{len(self.got)} letters came"
+    def wait(self, count: int) -> None:
+        machine_clock.wait_for(lambda: len(self.got) >= count, lambda: f"{len(self.got)} letters came", every=0.01)
 
 
 @contextmanager

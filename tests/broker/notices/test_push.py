@@ -13,6 +13,7 @@ from sqlalchemy import insert, select
 
 from broker import tables
 from broker.database import Database
+from tests import machine_clock
 from tests.actors import Citizen
 from tests.broker import signals
 from tests.broker.notices.receiver import Receiver as Ear
@@ -70,24 +71,21 @@ def outbox(whole: Whole) -> list[str]:
 
 
 def settled(whole: Whole, *states: str) -> None:
-    until = time.monotonic() + 10
-    while outbox(whole) != list(states) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert outbox(whole) == list(states)
+    machine_clock.wait_for(lambda: outbox(whole) == list(states), lambda: outbox(whole))
 
 
 def failed(whole: Whole, ear: Ear, times: int) -> None:
     """Wait until the one letter was sent so often and that is written down: only then does the clock move."""
     ear.wait(times)
-    row, until = tables.outbox.c, time.monotonic() + 10
+    row = tables.outbox.c
     free = row.due < whole.clock() + 30_000_000  # not claimed any more
     chosen = select(row.id).where(row.error.is_not(None), row.attempts == times, free)
-    while time.monotonic() < until:
+
+    def written() -> bool:
         with whole.parts.database.read() as tx:
-            if tx.execute(chosen).first() is not None:
-                return
-        time.sleep(0.02)
-    raise AssertionError("it was not written down")
+            return tx.execute(chosen).first() is not None
+
+    machine_clock.wait_for(written)
 
 
 def test_the_stream(agency: Receiver, ear: Ear) -> None:
