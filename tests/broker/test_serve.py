@@ -28,6 +28,7 @@ from broker.tables import install
 from keys import base64url
 from keys.keyring import RootKeyring
 from keys.tables import signing_key
+from tests import machine_clock
 from tests.broker.installed import ISSUER, make
 
 Environment = dict[str, str]
@@ -153,7 +154,7 @@ def a_future_ledger(here: Here) -> Environment:
 
 
 def young_files(here: Here) -> Environment:
-    seconds = time.time() + YEAR / 1_000_000
+    seconds = machine_clock.seconds() + YEAR / 1_000_000
     os.utime(here.folder / "data" / "ledger" / "checkpoint", (seconds, seconds))
     return {}
 
@@ -331,10 +332,10 @@ def test_a_sound_installation_is_served(here: Here) -> None:
         preexec_fn=serve.die_with_parent,  # noqa: PLW1509 - it only asks the kernel
     )
     try:
-        until = time.monotonic() + 120
+        patience = machine_clock.Patience()
         while not answers(port):
             assert serving.poll() is None, serving.stderr and serving.stderr.read()
-            assert time.monotonic() < until
+            assert patience.left
             time.sleep(0.05)
     finally:
         serving.terminate()
