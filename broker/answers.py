@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,6 +20,9 @@ def check_sources(form_action: str | None, frames: Collection[str] = ()) -> None
     ends = form_action is None or ORIGIN.fullmatch(form_action) or SCHEME.fullmatch(form_action)
     if not ends or any(not ORIGIN.fullmatch(origin) for origin in frames):
         raise ValueError("form_action and frames must be origins: scheme, host and port")
+
+
+INTERACTION = "x-fapi-interaction-id"
 
 
 @dataclass(frozen=True)
@@ -126,3 +130,8 @@ class Later:
 
 
 Answer = Json | Raw | Redirect | Page
+
+
+def interaction_id(sent: str) -> str:
+    """Return the caller's own name for an exchange, or make one where it sent none that can go back (FAPI 1.0 Baseline §6.2.1)."""
+    return sent if 0 < len(sent) <= 64 and sent.isascii() and sent.isprintable() else str(uuid.uuid4())

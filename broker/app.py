@@ -20,7 +20,7 @@ from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 
 from broker import cleanup, database_lock, disk, errors, needs, parameters, signing_keys, telemetry
-from broker.answers import Answer, Json, Later, Page, Raw, Refusal
+from broker.answers import INTERACTION, Answer, Json, Later, Page, Raw, Refusal, interaction_id
 from broker.clients.mutual_tls import MutualTls
 from broker.clients.registry import Registry
 from broker.committer import Committer
@@ -289,9 +289,7 @@ def respond(request: Request, answer: Answer) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     if wired.secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    interaction = request.headers.get("x-fapi-interaction-id", "")
-    if 0 < len(interaction) <= 64 and interaction.isascii() and interaction.isprintable():
-        response.headers["x-fapi-interaction-id"] = interaction
+    response.headers[INTERACTION] = interaction_id(request.headers.get(INTERACTION, ""))
     return response
 
 

@@ -99,6 +99,7 @@ REQUEST_OBJECT = Purpose(
     audiences=True,
     window=3600,
 )
+PLAIN_REQUEST_OBJECT = replace(REQUEST_OBJECT, required=frozenset({"iss", "aud", "client_id"}))  # OIDC Core §6.1
 BACKCHANNEL_REQUEST = Purpose(
     "backchannel-request",
     ASYMMETRIC | {"RS256"},
@@ -122,12 +123,7 @@ RECEIPT = Purpose(
     "receipt", OURS, frozenset({"prefill-receipt+jwt"}), frozenset({"iss", "iat"}), 65_536, audience=False
 )
 SOFTWARE_STATEMENT = Purpose(
-    "software-statement",
-    ASYMMETRIC | {"RS256"},
-    frozenset({None, "jwt"}),
-    frozenset({"iss"}),
-    16_384,
-    audience=False,
+    "software-statement", ASYMMETRIC | {"RS256"}, frozenset({None, "jwt"}), frozenset({"iss"}), 16_384, audience=False
 )
 
 

@@ -107,7 +107,7 @@ def scope_with_openid(asked: Unchecked) -> Members:
     scope = words.read(asked, "scope", words.SCOPE_TOKEN)
     if "openid" not in scope:
         raise Wire("invalid_scope", "scope must contain openid")
-    known = {"openid", *grant_management.words(asked.client, scope)}
+    known = {"openid", *grant_management.words(asked.client, scope), *words.offline(asked.client, scope)}
     return {"scope": tuple(word for word in scope if word in known or data_request.spells(word, asked.uses))}
 
 
@@ -223,7 +223,8 @@ def _sign_in_alone(asked: Unchecked, scope: tuple[str, ...]) -> Members:
     if data.items and not profile.may_ask_for_data(asked.client, asked.mode):
         raise Wire("unauthorized_client", "data beyond sub needs the profile fapi2")
     wide = grant_management.widened(asked, data, asked.uses.get(data.use_id))
-    return {"data": wide, "scope": (*granted, *grant_management.words(asked.client, scope))}
+    more = *words.offline(asked.client, scope), *grant_management.words(asked.client, scope)
+    return {"data": wide, "scope": (*granted, *more)}
 
 
 def _detailed(asked: Unchecked) -> bool:

@@ -2,12 +2,14 @@
 
 1. By reference: an address the client registered, fetched through the one way out, bounded.
 2. The client's own keys, the algorithm it registered or one of its profile's; `iss` = `client_id` = the client; `aud` the issuer,
-   alone or in a list; `exp` and `nbf` there, `nbf` at most an hour ago, `exp` at most an hour after it.
+   alone or in a list; `exp` and `nbf` there (a `baseline` client may leave them out, Core §6.1), `nbf` at most an hour ago, `exp`
+   at most an hour after it.
 3. No request inside the request.
 4. What stands in the object is the request; what stands beside it does not count (RFC 9101 §6.3).
 """
 
 from typing import Any
+from urllib.parse import urldefrag
 
 from broker import throttle
 from broker.clients import fetch_failure
@@ -46,7 +48,7 @@ async def read(
         token = _opened(token, client, keyring) if jwe.is_encrypted(token) else token
         kid = jws.unverified_header(token).get("kid")
         claims = jws.verify(
-            jws.REQUEST_OBJECT,
+            jws.PLAIN_REQUEST_OBJECT if client.profile == "baseline" else jws.REQUEST_OBJECT,
             token,
             keys=await registry.keys_of(client, kid if isinstance(kid, str) else None, now),
             issuer=client.client_id,
@@ -98,13 +100,15 @@ def _why(refused: Exception) -> str:
 
 
 async def fetch(address: str, client: Client, egress: Egress) -> str:
-    """Return the request object behind an address the client registered; `Wire` `invalid_request_uri` otherwise.
+    """Return the request object behind an address the client registered, compared whole and fetched without its fragment (Core §6.2); `Wire` `invalid_request_uri` otherwise.
 
     `temporarily_unavailable` (503) when as many of its requests as may be are already being fetched.
     """
     check_registered(address, client)
     try:
-        reply = await egress.request("GET", address, max_bytes=jwe.MAX_SIZE, timeout=TIMEOUT, media_types=TYPES)
+        reply = await egress.request(
+            "GET", urldefrag(address).url, max_bytes=jwe.MAX_SIZE, timeout=TIMEOUT, media_types=TYPES
+        )
     except EgressRefused as refused:
         if refused.reason == "busy":
             raise Wire("temporarily_unavailable", BUSY, status=503, headers={"Retry-After": "5"}) from refused

@@ -3,7 +3,7 @@ client authentication, draft 11, §5 to §7; HAIP 1.0 §4.4.1).
 
 All instances of a wallet are one client: `client_id` is the attestation's `sub`. The client's registered keys are its maker's.
 A certificate chain that comes along (`x5c`) is no source of keys. The instance's key tells instances apart, so nothing of it is
-kept or logged; only that its proof counts once.
+kept or logged but that its proof counts once, and, inside a refresh token's box, whose token it is.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Attested:
         return named if isinstance(named, str) else None
 
 
-def verify(client_id: str, sent: Attested, makers: jwk.KeySet, *, issuer: str, now: int) -> tuple[bytes, int]:
-    """Check attestation and proof; return what is to be remembered of the proof, and until when (microseconds).
+def verify(client_id: str, sent: Attested, makers: jwk.KeySet, *, issuer: str, now: int) -> tuple[bytes, int, str]:
+    """Check attestation and proof; return what is to be remembered of the proof, until when (microseconds), and the key's thumbprint.
 
     Raises `Wire` (400): `use_fresh_attestation` for one that has expired, `use_attestation_challenge` with a challenge to use,
     `invalid_client_attestation` for everything else.
@@ -68,7 +68,7 @@ def verify(client_id: str, sent: Attested, makers: jwk.KeySet, *, issuer: str, n
     except keys_errors.Mismatch as refused:
         raise Wire("use_attestation_challenge", "use the challenge given", headers=offer(sent.ring, now)) from refused
     marker = opaque.digest(f"attestation\x00{proven.thumbprint()}\x00{proven['jti']}")
-    return marker, now + 3 * freshness.WINDOW * SECOND
+    return marker, now + 3 * freshness.WINDOW * SECOND, proven.thumbprint()
 
 
 def offer(ring: SealingRing, now: int) -> dict[str, str]:

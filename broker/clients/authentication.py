@@ -40,11 +40,13 @@ class AuthenticatedClient:
     """A client that said who it is in the way it registered.
 
     An assertion counts once: the caller spends `assertion_id` under `KIND`; the other methods leave nothing to spend (None).
+    `instance` is the thumbprint of the key of the wallet that was attested.
     """
 
     client: Client
     assertion_id: bytes | None = None
     assertion_expires: int = 0
+    instance: str | None = None
 
     @property
     def client_id(self) -> str:

@@ -18,6 +18,7 @@ CLIENT_ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 TAGGED = ("client_name", "client_uri", "policy_uri", "tos_uri", "logo_uri")
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
 _PLACEHOLDER = "${"
+_FRAGMENT = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*", re.ASCII)
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 SigningAlg = Literal["ES256", "PS256", "EdDSA", "Ed25519", "RS256"]
@@ -51,8 +52,20 @@ def _name(value: str) -> str:
     return value
 
 
+def _request_address(value: str) -> str:
+    address, _, fragment = value.partition("#")
+    web_address.parse(address)
+    if not _FRAGMENT.fullmatch(fragment):
+        raise ValueError("a fragment is plain ASCII without spaces")
+    return value
+
+
+NO_SECTOR = "several hosts with subject_type pairwise need a sector_identifier_uri (OpenID Connect Core §8.1)"
 Address = Annotated[str, AfterValidator(_address)]
 ReturnAddress = Annotated[str, AfterValidator(_return_address)]
+RequestAddress = Annotated[
+    str, Field(max_length=2000), AfterValidator(_request_address)
+]  # Core §6.2: perhaps a fragment
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_name)]
 
 
@@ -106,7 +119,7 @@ class ClientMetadata(BaseModel):
     request_object_encryption_enc: ContentEncryption | None = None
     request_object_signing_alg: SigningAlg | None = None
     require_signed_request_object: bool = False
-    request_uris: Annotated[tuple[Address, ...], Field(max_length=20)] = ()
+    request_uris: Annotated[tuple[RequestAddress, ...], Field(max_length=20)] = ()
     authorization_signed_response_alg: Literal["ES256", "PS256", "EdDSA", "RS256"] | None = None
     authorization_encrypted_response_alg: EncryptionAlg | None = None
     authorization_encrypted_response_enc: ContentEncryption | None = None
@@ -175,8 +188,6 @@ class ClientMetadata(BaseModel):
             raise ValueError("one of jwks and jwks_uri, not both")
         if "authorization_code" in self.grant_types and not self.redirect_uris:
             raise ValueError("the authorization code grant needs redirect_uris")
-        if self.sector is None and self.sector_identifier_uri is None and len(self._hosts()) > 1:
-            raise ValueError("redirect_uris on several hosts need a sector_identifier_uri (OpenID Connect Core §8.1)")
         for kind, name in self.certificate_names:
             try:
                 certificates.check_name(kind, name)
@@ -192,8 +203,14 @@ class ClientMetadata(BaseModel):
     def _is_own(self, address: str) -> bool:
         return web_address.origin(address) in {web_address.origin(uri) for uri in self.redirect_uris}
 
-    def _hosts(self) -> set[str]:
-        return {urlsplit(uri).hostname or "" for uri in self.redirect_uris}
+    def lacks_sector(self, declared: Mapping[str, Any]) -> bool:
+        """Whether what was declared asks for pairwise identifiers on several hosts and names no sector (Core §8.1).
+
+        Who does not ask is known by identifiers of the client alone, wherever its redirect URIs are.
+        """
+        named = self.sector is not None or self.sector_identifier_uri is not None
+        hosts = {urlsplit(uri).hostname for uri in self.redirect_uris}
+        return declared.get("subject_type") == "pairwise" and not named and len(hosts) > 1
 
     @cached_property
     def pairwise_sector(self) -> str:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from broker.clients import profile, secret
 from broker.clients.authentication import METHODS
-from broker.clients.metadata import TAGGED, ClientMetadata
+from broker.clients.metadata import NO_SECTOR, TAGGED, ClientMetadata
 from broker.errors import Wire
 from keys import errors as keys_errors
 from keys import jwe, jwk, opaque
@@ -96,6 +96,8 @@ def build(given: Mapping[str, Any], policy: Policy, **ours: Any) -> tuple[Client
         client = ClientMetadata.model_validate(members)
     except ValidationError as problem:
         raise _refused(problem) from problem
+    if client.lacks_sector(members):
+        raise _bad("subject_type", NO_SECTOR)
     _check(client, policy)
     return client, made
 

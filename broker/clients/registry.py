@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from broker import telemetry
 from broker.clients import mutual_tls, profile, registered, software
 from broker.clients.key_sets import KeySets
-from broker.clients.metadata import ClientMetadata
+from broker.clients.metadata import NO_SECTOR, ClientMetadata
 from broker.clients.mutual_tls import MutualTls
 from broker.clients.software import Registration
 from broker.database import Database
@@ -157,13 +157,16 @@ def _accepted(stored: registered.Stored) -> Client | None:
 
 def _read(path: Path, mode: str, offered: MutualTls | None, own: tuple[str, ...]) -> Client:
     try:
-        client = ClientMetadata.model_validate(tomllib.loads(path.read_text("utf-8")))
+        declared = tomllib.loads(path.read_text("utf-8"))
+        client = ClientMetadata.model_validate(declared)
         if client.jwks is not None:
             jwk.parse_set(client.jwks)
     except (OSError, ValueError, keys_errors.InvalidKey) as problem:
         raise BadClient(f"clients/{path.name}: {_what(problem)}") from problem
     if client.client_id != path.stem:
         raise BadClient(f"clients/{path.name}: the file is named after another client than {client.client_id}")
+    if client.lacks_sector(declared):
+        raise BadClient(f"clients/{path.name}: redirect_uris: {NO_SECTOR}")
     refused = profile.broken(client, mode)
     if refused:
         raise BadClient(f"clients/{path.name}: {profile.told(refused)}")

@@ -16,7 +16,16 @@ from starlette.requests import Request
 
 from broker import needs
 from broker.answers import Raw
-from broker.authorization import backchannel, claim_values, grant_management, pkce, prompt, request_object, response
+from broker.authorization import (
+    backchannel,
+    claim_values,
+    grant_management,
+    pkce,
+    prompt,
+    request_object,
+    response,
+    words,
+)
 from broker.clients import authentication, profile
 from broker.clients.mutual_tls import MutualTls
 from broker.endpoints import (
@@ -166,10 +175,10 @@ def _answers(claims: Iterable[str]) -> dict[str, Any]:
 
 
 def scopes_of(uses: Uses) -> tuple[str, ...]:
-    """Name the scope values a client may send: `openid`, the two for its grants, and one for each use of the agencies."""
+    """Name the scope values a client may send: `openid`, `offline_access`, the two for its grants, and one for each use of the agencies."""
     asked = sorted(use.id for use in uses.current.values() if use.mode == "consent")
     alone = () if uses.sign_in is None else tuple(uses.sign_in.words)
-    return ("openid", *alone, *sorted(grant_management.SCOPES), *(f"use:{use_id}" for use_id in asked))
+    return ("openid", words.OFFLINE, *alone, *sorted(grant_management.SCOPES), *(f"use:{use_id}" for use_id in asked))
 
 
 def claims_of(uses: Uses, known: Catalogue) -> tuple[str, ...]:

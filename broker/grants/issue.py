@@ -4,10 +4,10 @@
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from broker.authorization import grant_management
+from broker.authorization import grant_management, words
 from broker.clients.profile import CIBA
 from broker.clients.registry import Client
 from broker.database import Tx
@@ -25,7 +25,7 @@ from keys.keyring import RootKeyring
 
 SECOND = 1_000_000  # microseconds
 HERE = frozenset(
-    {"openid", *grant_management.SCOPES}
+    {"openid", words.OFFLINE, *grant_management.SCOPES}
 )  # words that mean something at this server alone, and open no data
 LONGEST = 1095 * 86_400 * SECOND  # of a permission without an end of its own
 
@@ -59,7 +59,7 @@ class About:
 
 @dataclass(frozen=True)
 class Issued:
-    """The signed tokens with the response body. `expires` (microseconds) is the access token's end."""
+    """The signed tokens with the response body. `expires` (microseconds) is the access token's end; `instance` the wallet asking."""
 
     about: About
     access_token: str = field(repr=False)
@@ -68,6 +68,7 @@ class Issued:
     cnf: Mapping[str, str]
     for_here: bool
     roots: RootKeyring = field(repr=False)
+    instance: str | None = field(default=None, repr=False)
 
     @property
     def refresh_token(self) -> str | None:
@@ -88,8 +89,11 @@ def sign(asked: TokenRequest, about: About, *, refreshable: bool, identify: bool
     """Sign what is answered; with `refreshable` a refresh token comes along where client and permission allow it.
 
     A permission for once has none (its data are handed over once), nor has a client not registered for refreshing.
-    Without `identify` the ID token is left out: it waits for claims that must be entered first (`identity`).
+    `offline_access` is granted where the client may refresh (OpenID Connect Core §11). Without `identify` the ID token is left out: it waits for claims that must be entered first (`identity`).
     """
+    refreshes = about.data.kind == "ongoing" and about.client.may_use("refresh_token")
+    if not refreshes:
+        about = replace(about, scope=tuple(word for word in about.scope if word != words.OFFLINE))
     body: dict[str, Any] = {
         "access_token": _access_token(asked, about),
         "token_type": access_token.scheme(asked.cnf),
@@ -102,10 +106,10 @@ def sign(asked: TokenRequest, about: About, *, refreshable: bool, identify: bool
     for_here = about.audience == asked.issuer
     if for_here and not about.narrowed and about.data.use_id != SIGN_IN:
         body["authorization_details"] = [data_request.details(about.data, asked.catalogue, asked.issuer)]
-    if refreshable and about.data.kind == "ongoing" and about.client.may_use("refresh_token"):
+    if refreshable and refreshes:
         body["refresh_token"] = opaque.token()
     ends = asked.now + body["expires_in"] * SECOND
-    return Issued(about, body["access_token"], ends, body, asked.cnf, for_here, asked.roots)
+    return Issued(about, body["access_token"], ends, body, asked.cnf, for_here, asked.roots, asked.instance)
 
 
 def identity(asked: TokenRequest, about: About, claims: Mapping[str, Any] | None = None) -> str:
@@ -148,6 +152,7 @@ def keep(tx: Tx, issued: Issued, given: Permission, now: int) -> None:
         resources=about.resources,
         x5t=None if about.client.authenticates else issued.cnf.get("x5t#S256"),
         claims=about.claims,
+        instance=issued.instance,
     )
     refresh_token.issue(
         tx,
@@ -155,7 +160,7 @@ def keep(tx: Tx, issued: Issued, given: Permission, now: int) -> None:
         issued.refresh_token,
         family=about.family,
         client_id=about.client.client_id,
-        jkt=issued.cnf.get("jkt"),
+        jkt=None if about.client.authenticates else issued.cnf.get("jkt"),
         kept=kept,
         now=now,
         expires=now + LONGEST if given.valid_to is None else given.valid_to,

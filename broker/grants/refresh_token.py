@@ -8,6 +8,7 @@ from typing import Any
 
 from broker.answers import Refusal
 from broker.authorization import resource
+from broker.clients.profile import ATTESTED
 from broker.clients.registry import Client
 from broker.database import Tx
 from broker.errors import Wire
@@ -92,9 +93,18 @@ def act(tx: Tx, facts: Facts, now: int) -> dict[str, Any] | Refusal:
 
 
 def _is_theirs(found: Found, asked: TokenRequest, client: Client) -> bool:
-    """Whether this client, with this key and certificate, is the one that was given the token (RFC 9449 §5, RFC 8705 §4)."""
-    bound = found.jkt in {None, asked.jkt} and found.kept.x5t in {None, asked.x5t}
-    return bound and found.client_id == client.client_id
+    """Whether who asks is who was given the token.
+
+    A client that authenticates is known by that, whatever key it brings (RFC 9449 §5); a wallet by its instance besides; one that
+    cannot authenticate by its key and certificate (RFC 8705 §4).
+    """
+    if found.client_id != client.client_id:
+        return False
+    if client.token_endpoint_auth_method == ATTESTED and found.kept.instance is not None:
+        return found.kept.instance == asked.instance
+    if client.authenticates and client.token_endpoint_auth_method != ATTESTED:
+        return True
+    return found.jkt in {None, asked.jkt} and found.kept.x5t in {None, asked.x5t}
 
 
 def _exists(tx: Tx, vault: Vault, person_id: str) -> bool:

@@ -1,4 +1,7 @@
-"""Refresh tokens: opaque, bound to a client and its key, good until the permission behind them ends (RFC 6749 §6, RFC 9700 §4.14).
+"""Refresh tokens: opaque, bound to who was given them, good until the permission behind them ends (RFC 6749 §6, RFC 9700 §4.14).
+
+A client that authenticates is all that its token is bound to: it may come with a new DPoP key (RFC 9449 §5). One that cannot is
+bound to its key; a wallet to the instance that its maker vouched for (attestation-based client authentication, draft 11).
 
 A token is stored as its hash. What it stands for lies in a box that opens with the token's own text and the root keyring,
 which are both outside the database: copies of the database and old tokens open nothing.
@@ -33,7 +36,8 @@ UNKNOWN = Refusal("invalid_grant", "the refresh token is unknown or too old")
 class Kept:
     """What a refresh token stands for. `told`: the client may know `auth_time` (microseconds); `data` is what was asked.
 
-    `x5t` is the certificate it is bound to: of a client that cannot authenticate otherwise (RFC 8705 §4).
+    `x5t` is the certificate it is bound to: of a client that cannot authenticate otherwise (RFC 8705 §4). `instance` is the
+    thumbprint of the key of the one wallet it is bound to.
     `claims` is the `claims` parameter as it was kept.
     """
 
@@ -47,6 +51,7 @@ class Kept:
     resources: tuple[str, ...] = ()
     x5t: str | None = None
     claims: str | None = None
+    instance: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

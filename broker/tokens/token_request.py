@@ -55,6 +55,11 @@ class TokenRequest:
         return None if self.proof is None else self.proof.jkt
 
     @property
+    def instance(self) -> str | None:
+        """The thumbprint of the key of the wallet that asks, where its maker vouched for it."""
+        return None if self.client is None else self.client.instance
+
+    @property
     def cnf(self) -> dict[str, str]:
         """What the access token will be bound to (RFC 7800 §3.1); nothing for a bearer token."""
         bound = {"jkt": self.jkt, "x5t#S256": self.x5t}

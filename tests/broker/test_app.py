@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,17 @@ from tests.broker.whole import Gone, Whole
 from tests.conftest import POSTGRESQL
 
 GOLDEN = Path("tests/golden/security-headers.json")
-VARYING = {"date", "content-length", "set-cookie", "location", "etag", "last-modified", "dpop-nonce", "allow"}
+VARYING = {
+    "date",
+    "content-length",
+    "set-cookie",
+    "location",
+    "etag",
+    "last-modified",
+    "dpop-nonce",
+    "allow",
+    "x-fapi-interaction-id",
+}
 
 
 def mark(tx: Tx, name: str = "x") -> None:
@@ -242,9 +253,19 @@ def test_what_no_row_serves(whole: Whole, method: str, path: str, accept: str, s
     ],
 )
 def test_the_interaction_id_comes_back(whole: Whole, sent: str, *, back: bool) -> None:
-    """FAPI: `x-fapi-interaction-id`; only what cannot harm a log or a header."""
-    answer = whole.client().get("/healthz", headers={"x-fapi-interaction-id": sent.encode("latin-1")})
-    assert answer.headers.get("x-fapi-interaction-id") == (sent if back else None)
+    """FAPI 1.0 Baseline §6.2.1: only what cannot harm a log or a header; else one is made, a new one each time."""
+    headers = {"x-fapi-interaction-id": sent.encode("latin-1")}
+    told = [whole.client().get("/healthz", headers=headers).headers["x-fapi-interaction-id"] for _ in range(2)]
+    if back:
+        assert told == [sent] * 2
+    else:
+        assert len({uuid.UUID(one) for one in told}) == 2
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/nothing", "/jwks", "/userinfo", "/authorize", "/token"])
+def test_an_interaction_id_is_made_when_it_is_missing(whole: Whole, path: str) -> None:
+    """On every answer, refusals too (FAPI 1.0 Baseline §6.2.1)."""
+    assert uuid.UUID(whole.client().get(path).headers["x-fapi-interaction-id"])
 
 
 def examples(whole: Whole) -> Mapping[str, Any]:

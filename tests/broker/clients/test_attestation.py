@@ -72,6 +72,7 @@ def wallet(whole: Whole) -> Wallet:
         "profile": "haip",
         "redirect_uris": [REDIRECT],
         "scope": "openid",
+        "grant_types": ["authorization_code", "refresh_token"],
         "jwks": {"keys": [{**holder.public_jwk(MAKER), "use": "sig"}]},
     }
     clients = [*whole.parts.registry.all(), ClientMetadata.model_validate(declared)]
@@ -128,6 +129,23 @@ def test_two_instances_are_one_client_and_share_nothing(whole: Whole, wallet: Wa
     other.asked = wallet.asked
     assert other.redeem(code).json()["error"] == "invalid_grant"  # bound to the key that pushed
     assert wallet.redeem(code).status_code == 200
+
+
+def refreshed(wallet: Wallet, token: str) -> httpx2.Response:
+    return wallet.post("/token", {"grant_type": "refresh_token", "refresh_token": token})
+
+
+def test_a_refresh_token_works_for_its_instance_alone(whole: Whole, wallet: Wallet) -> None:
+    """Draft 11: another instance of the same wallet is another holder, whatever DPoP key it shows; its own may change that key."""
+    maria = whole.present()
+    page = maria.press(maria.open(wallet.address(pushes(wallet).json()["request_uri"])), "consent", "share")
+    token = wallet.token(page)["refresh_token"]
+    thief = Wallet(WALLET, "", wallet.url, ISSUER, wallet.key_file, whole.client(), wallet.clock, [])
+    assert refreshed(thief, token).json()["error"] == "invalid_grant"
+    thief.dpop = wallet.dpop  # with the very key its access tokens are bound to
+    assert refreshed(thief, token).json()["error"] == "invalid_grant"
+    wallet.dpop = STRANGER
+    assert refreshed(wallet, token).status_code == 200
 
 
 STRANGER = ec.generate_private_key(ec.SECP256R1())

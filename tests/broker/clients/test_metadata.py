@@ -46,7 +46,9 @@ def test_sector(members: dict[str, Any], sector: str) -> None:
         pytest.param({"redirect_uris": ["https://[fe80::1%25eth0]/cb"]}, id="RFC 6874 zone id"),
         pytest.param({"redirect_uris": ["https://[2001:db8::1]/cb"]}, id="CSP §2.3.1 a host no policy names"),
         pytest.param({"redirect_uris": [CALLBACK] * 51}, id="too many redirect URIs"),
-        pytest.param({"redirect_uris": [CALLBACK, "https://b.example/cb"]}, id="Core §8.1 two hosts, no sector"),
+        pytest.param({"request_uris": ["https://rp.example/r#a b"]}, id="Core §6.2 a fragment with a space"),
+        pytest.param({"request_uris": ["https://rp.example/r#a#b"]}, id="Core §6.2 two fragments"),
+        pytest.param({"request_uris": ["http://rp.example/r#a"]}, id="Core §6.2 not https"),
         pytest.param({"token_endpoint_auth_method": "client_secret_basic"}, id="FAPI 2.0 §5.3.2.1 shared secret"),
         pytest.param({"token_endpoint_auth_signing_alg": "RS256"}, id="FAPI 2.0 §5.4 RS256"),
         pytest.param({"token_endpoint_auth_signing_alg": "none"}, id="RFC 8725 §3.2 none"),
@@ -76,3 +78,33 @@ def test_frozen() -> None:
     with pytest.raises(ValidationError):
         made.disabled = True
     assert isinstance(made, ClientMetadata)
+
+
+TWO_HOSTS = {"redirect_uris": [CALLBACK, "https://b.example/cb"]}
+
+
+@pytest.mark.parametrize(
+    ("declared", "lacks"),
+    [
+        ({}, False),
+        ({"subject_type": "public", "profile": "baseline", "token_endpoint_auth_method": "none"}, False),
+        ({"subject_type": "pairwise"}, True),
+        ({"subject_type": "pairwise", "sector": "norr"}, False),
+    ],
+)
+def test_several_hosts_need_a_sector_only_where_pairwise_was_asked_for(
+    declared: dict[str, Any], *, lacks: bool
+) -> None:
+    """OpenID Connect Core §8.1; who does not ask is known by identifiers of its own all the same."""
+    made = client(KEY, **TWO_HOSTS, **declared)
+    assert made.lacks_sector(declared) is lacks
+    assert made.pairwise_sector == (
+        "PUBLIC" if declared.get("subject_type") == "public" else made.sector or made.client_id
+    )
+
+
+def test_a_request_address_may_have_a_fragment() -> None:
+    """OpenID Connect Core §6.2: the hash of what is there."""
+    assert client(
+        KEY, profile="baseline", token_endpoint_auth_method="none", request_uris=["https://rp.example/r#abc_-"]
+    )

@@ -464,6 +464,30 @@ class Elsewhere(Egress):
         return self.reply
 
 
+def test_by_reference_with_a_fragment(asking: Asking) -> None:
+    """OpenID Connect Core §6.2: compared whole, fetched without."""
+    asking.registered(request_uris=[REFERENCE + "#one"])
+    network = Elsewhere(Reply(200, {}, asking.signed().encode()))
+    asking.whole.give(outbound=SimpleNamespace(client_addresses=network))
+    for fragment, good in (("#one", True), ("#two", False), ("", False)):
+        said = {"client_id": "norr-planning", "request_uri": REFERENCE + fragment}
+        sent = arrive(asking.whole.citizen(), "/authorize?" + urlencode(said))
+        assert (sent.status_code == 303) is good
+    assert [url for url, _ in network.asked] == [REFERENCE]
+
+
+@pytest.mark.parametrize("times", [{"exp": None}, {"nbf": None}, {"exp": None, "nbf": None}])
+def test_a_baseline_request_object_needs_neither_exp_nor_nbf(asking: Asking, times: dict[str, Any]) -> None:
+    """OpenID Connect Core §6.1; where one is there it counts."""
+    person = asking.whole.citizen()
+    said = {"client_id": "norr-planning", "request": asking.signed(**times)}
+    assert arrive(person, "/authorize?" + urlencode(said)).status_code == 303
+    late = int(asking.whole.clock.seconds()) - 1
+    for wrong in ({"exp": late}, {"nbf": late - 3600}, {"nbf": late + 3600}):
+        said["request"] = asking.signed(**{**times, **wrong})
+        assert arrive(person, "/authorize?" + urlencode(said)).status_code == 400
+
+
 def test_signed_by_reference(asking: Asking) -> None:
     """RFC 9101 §5.2: fetched from the registered address, bounded."""
     network = Elsewhere(Reply(200, {}, asking.signed().encode()))

@@ -40,4 +40,4 @@ def test_wallet_uses_are_not_scopes() -> None:
     """An agency cannot ask under the use by which people add a document to their own wallet."""
     scopes = discovery.scopes_of(intended_use.load(Path("openid-config")))
     managing = ("grant_management_query", "grant_management_revoke")
-    assert scopes == ("openid", *managing, "use:norr.building-permit", "use:norr.childcare-allowance")
+    assert scopes == ("openid", "offline_access", *managing, "use:norr.building-permit", "use:norr.childcare-allowance")

@@ -216,6 +216,15 @@ def test_by_certificate_where_that_is_offered(office: Office) -> None:
     assert office.register(named).error == "invalid_client_metadata"  # nobody vouches for names
 
 
+def test_two_hosts_without_a_word_of_pairwise(office: Office) -> None:
+    """OpenID Connect Core §8.1: registered, stored and read again."""
+    told = office.register({**GOOD, "redirect_uris": [CALLBACK, "https://second.example/cb"]})
+    assert told.status == 201, told.body
+    kept = office.registry.get(told.body["client_id"])
+    assert kept
+    assert kept.pairwise_sector == kept.client_id
+
+
 def test_a_shared_sector_is_listed_by_its_owner(office: Office) -> None:
     """OpenID Connect Core §8.1: two hosts, one sector; a second client listed there shares it."""
     hosts = {"redirect_uris": [CALLBACK, "https://second.example/cb"], "sector_identifier_uri": LIST}
@@ -301,7 +310,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     *[(f"RFC 6749 §3.1 {query}",                    {"redirect_uris": [f"{CALLBACK}?{query}"]},                REDIRECT)
       for query in ("code=x", "state=x", "iss=x", "error=x", "response=x", "session_state=x", "%73tate=x")],
     ("RFC 6874 zone id",                            {"redirect_uris": ["https://[fe80::1%25eth0]/cb"]},        REDIRECT),
-    ("OIDC Core §8.1 two hosts, no sector",         {"redirect_uris": [CALLBACK, "https://b.example/cb"]},     META),
+    ("OIDC Core §8.1 two hosts, no sector",         {"redirect_uris": [CALLBACK, "https://b.example/cb"], "subject_type": "pairwise"}, META),
     ("OIDC Registration §5 not in the list",        {"redirect_uris": ["https://c.example/cb"], "sector_identifier_uri": LIST}, META),
     ("OIDC Registration §5 list not there",         {"sector_identifier_uri": "https://none.example/s"},       META),
     ("OIDC Registration §5 list over http",         {"sector_identifier_uri": "http://group.example/s"},       META),

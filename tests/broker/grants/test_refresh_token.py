@@ -167,11 +167,56 @@ def test_another_client_ends_nothing(provider: Provider) -> None:
     assert refresh(provider, token).status == 200
 
 
-def test_another_key(provider: Provider) -> None:
-    """RFC 9449 §5: bound to the key that proved itself when it was issued."""
-    token = issued(provider)["refresh_token"]
-    assert refresh(provider, token, key=Key()).body["error"] == "invalid_grant"
+def test_a_client_that_authenticates_may_come_with_another_key(provider: Provider) -> None:
+    """RFC 9449 §5: its refresh token is bound to the client; what it gets is bound to the key it came with."""
+    token, key = issued(provider)["refresh_token"], Key()
+    answer = refresh(provider, token, key=key)
+    assert answer.status == 200, answer.body
+    assert read(provider, answer.body["access_token"], ISSUER)["cnf"] == {"jkt": key.jkt}
     assert refresh(provider, token).status == 200
+
+
+def test_a_token_from_before_may_come_with_another_key(provider: Provider) -> None:
+    """The row of an older version of the program names the key; what it was worth then it is worth now."""
+    token = issued(provider)["refresh_token"]
+    with provider.database.write() as tx:
+        tx.execute(update(refresh_token).values(jkt=provider.dpop_key.jkt))
+    assert refresh(provider, token, key=Key()).status == 200
+
+
+def test_a_public_client_comes_with_its_key(provider: Provider) -> None:
+    """RFC 9449 §5: the key is all that ties the token to it; a new one changes nothing and ends nothing."""
+    token = start(provider)
+    answer = refresh(provider, token, NOBODY, key=Key())
+    assert (answer.status, answer.body["error"]) == (400, "invalid_grant")
+    assert provider.ended_families() == 0
+    assert again(provider, token).status == 200
+
+
+def test_offline_access_is_granted_where_refreshing_is(provider: Provider) -> None:
+    """OpenID Connect Core §11; a permission for once is not, nor does a refresh widen what was granted."""
+    asked = provider.asked(scope="openid offline_access use:town.benefit")
+    body = redeem(provider, provider.code(asked)).body
+    assert body["scope"].split() == ["openid", "offline_access", "use:town.benefit"]
+    again_with = refresh(provider, body["refresh_token"]).body
+    assert again_with["scope"] == body["scope"]
+    narrower = refresh(provider, body["refresh_token"], {"scope": "openid use:town.benefit"}).body
+    assert (
+        narrower["authorization_details"] == body["authorization_details"]
+    )  # it opens no data: leaving it out closes none
+
+
+def test_offline_access_is_not_granted_for_once(provider: Provider) -> None:
+    once = redeem(provider, provider.code(provider.asked(scope="openid offline_access use:town.permit"))).body
+    assert (once["scope"], "refresh_token" in once) == ("openid use:town.permit", False)
+
+
+def test_offline_access_is_not_granted_to_who_cannot_refresh(provider: Provider) -> None:
+    others = [one for one in provider.parts.registry.all() if one.client_id != "rp"]
+    provider.parts.registry = Registry(
+        [client(provider.client_key, scope="openid use:town.benefit"), *others], KeySets(Egress())
+    )
+    assert provider.asked(scope="openid offline_access use:town.benefit").scope == ("openid", "use:town.benefit")
 
 
 def test_no_proof(provider: Provider) -> None:
