@@ -1,6 +1,12 @@
-"""The list behind a sector identifier: whoever shares subject identifiers is named in it by its owner (OpenID Connect Core §8.1, Registration §5)."""
+"""The list behind a sector identifier: whoever shares subject identifiers is named in it by its owner (OpenID Connect Core §8.1, Registration §5, CIBA Core §4).
+
+Two clients of one sector know a person by one name. So a list joins them only when it names both, or the operator's files do; and
+a client that people are known to stays in its sector.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from broker.clients.metadata import ClientMetadata
 from broker.egress import Egress, EgressRefused
@@ -11,27 +17,57 @@ from keys import errors as keys_errors
 MAX_BYTES = 64 * 1024
 TIMEOUT = 5.0  # seconds
 CODE = "invalid_client_metadata"
+CIBA = "urn:openid:params:grant-type:ciba"
 
 
-async def check(client: ClientMetadata, egress: Egress) -> None:
-    """Return when the client names no list, or its list holds every redirect URI of the client.
+async def check(client: ClientMetadata, egress: Egress, others: Iterable[ClientMetadata] = ()) -> None:
+    """Return when the client names no list, or its list holds every address of it and of each other client of the sector.
 
-    Raises `Wire` `invalid_client_metadata`; why the address could not be read is not told, nor anything of what is there.
+    `others` are all clients of this server. Raises `Wire` `invalid_client_metadata`; why the address could not be read is not
+    told, nor anything of what is there; `temporarily_unavailable` (503) when too much is being fetched from there.
     """
     if client.sector_identifier_uri is None:
         return
+    listed = await _read(client.sector_identifier_uri, egress)
+    own = addresses(client)
+    if not own:
+        raise Wire(CODE, "sector_identifier_uri needs an address of the client that its list can hold (CIBA Core 4)")
+    if not own <= listed:
+        raise Wire(CODE, "sector_identifier_uri does not list every one of redirect_uris")
+    for other in others:
+        joined = other.client_id != client.client_id and other.pairwise_sector == client.pairwise_sector
+        if joined and not (addresses(other) and addresses(other) <= listed):
+            raise Wire(
+                CODE, "sector_identifier_uri: another client of this sector is not in the list; ask the operator"
+            )
+
+
+def check_kept(client: ClientMetadata, before: ClientMetadata) -> None:
+    """Raise `Wire` `invalid_client_metadata` for a change after which people would be known by another name."""
+    if client.pairwise_sector != before.pairwise_sector:
+        member = "subject_type" if client.subject_type != before.subject_type else "sector_identifier_uri"
+        raise Wire(CODE, f"{member}: people are known to this client by names that would change; register a new client")
+
+
+def addresses(client: ClientMetadata) -> frozenset[str]:
+    """Return what a list must hold of a client: where it gets answers, and what stands for it where it gets none."""
+    found = set(client.redirect_uris)
+    if CIBA in client.grant_types:
+        pinged = client.backchannel_client_notification_endpoint  # only those that are pinged register one
+        found.add(pinged or client.jwks_uri or "")
+    return frozenset(found) - {""}
+
+
+async def _read(address: str, egress: Egress) -> frozenset[str]:
     try:
         reply = await egress.request(
-            "GET",
-            client.sector_identifier_uri,
-            max_bytes=MAX_BYTES,
-            timeout=TIMEOUT,
-            media_types=("application/json",),
+            "GET", address, max_bytes=MAX_BYTES, timeout=TIMEOUT, media_types=("application/json",)
         )
         listed = canonical.loads(reply.content) if reply.status == 200 else None
     except (EgressRefused, keys_errors.Malformed) as problem:
+        if isinstance(problem, EgressRefused) and problem.reason == "busy":
+            raise Wire("temporarily_unavailable", "try again", status=503, headers={"Retry-After": "5"}) from problem
         raise Wire(CODE, "sector_identifier_uri cannot be read") from problem
-    if not isinstance(listed, list):
-        raise Wire(CODE, "sector_identifier_uri cannot be read")
-    if not all(uri in listed for uri in client.redirect_uris):
-        raise Wire(CODE, "sector_identifier_uri does not list every one of redirect_uris")
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        raise Wire(CODE, "sector_identifier_uri is not a list of addresses")
+    return frozenset(listed)

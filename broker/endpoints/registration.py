@@ -113,6 +113,7 @@ async def gather_replace(request: Request) -> Facts:
         serves=own.client.serves,
         calls=own.client.calls,
     )
+    sector.check_kept(client, own.client)
     return Facts(own.issuer, client, own.token, own.stored, made)
 
 
@@ -150,7 +151,7 @@ async def _checked(
     methods, own = authentication.methods(wired.registry), wired.registry.own
     policy = Policy(profile, wired.mode, grants, scopes, methods, own, _default_scope(wired))
     client, made = registration.build(given, policy, **ours)
-    await sector.check(client, wired.outbound.client_addresses)
+    await sector.check(client, wired.outbound.client_addresses, wired.registry.all())
     return client, made
 
 

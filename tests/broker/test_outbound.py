@@ -20,7 +20,7 @@ import pytest
 
 from broker.egress import Egress
 from broker.outbound import CLIENT_ADDRESSES, Outbound
-from tests.broker.fetchers import FETCHERS, GOT, Fetcher
+from tests.broker.fetchers import FETCHERS, GOT, LISTED, Fetcher
 from tests.broker.test_egress import Handler, answers, authority, names, ok, served
 
 PUBLIC, PRIVATE = "93.184.216.34", "10.0.0.1"
@@ -360,7 +360,7 @@ def test_what_is_right_is_got(trusted: Any) -> None:
     body = {
         "jwks_uri": ok(b'{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'),
         "request_uri": ok(b"e30.e30.", kind="application/oauth-authz-req+jwt"),
-        "sector_identifier_uri": ok(b"[]"),
+        "sector_identifier_uri": ok(b'["%s"]' % LISTED.encode()),
         "register's answer": ok(b'{"items":{}}'),
     }
     for fetcher in FETCHERS:

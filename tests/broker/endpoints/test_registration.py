@@ -238,6 +238,85 @@ def test_a_shared_sector_is_listed_by_its_owner(office: Office) -> None:
     assert alone.pairwise_sector == alone.client_id
 
 
+DEVICE = {"grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "response_types": [], "redirect_uris": []}
+BESIDE = "https://second.example/cb"
+
+
+def sub_sector(office: Office, told: Told) -> str:
+    kept = office.registry.get(told.body["client_id"])
+    assert kept is not None
+    return kept.pairwise_sector
+
+
+def test_a_sector_is_proven_for_both_or_for_neither(office: Office) -> None:
+    """OpenID Connect Core §8.1: whoever joins a sector brings a list with everybody who is in it already."""
+    one = office.register({**GOOD, "sector_identifier_uri": LIST})
+    assert (one.status, sub_sector(office, one)) == (201, "group.example")
+    other_list = "https://group.example/elsewhere.json"
+    office.site.pages[other_list] = json.dumps([BESIDE]).encode()
+    second = {**GOOD, "redirect_uris": [BESIDE], "sector_identifier_uri": other_list}
+    refused = office.register(second)
+    assert (refused.status, refused.error) == (400, META)
+    assert "ask the operator" in refused.body["error_description"]
+    office.site.pages[other_list] = json.dumps([BESIDE, CALLBACK]).encode()
+    two = office.register(second)
+    assert (two.status, sub_sector(office, two)) == (201, "group.example")
+
+
+def test_the_operators_sector_is_joined_by_nobody_else(office: Office) -> None:
+    """A sector of the files, and one named as a client is, count as taken, too."""
+    taken = office.registry.all()[0].model_copy(update={"client_id": "taken", "sector": "group.example"})
+    named = taken.model_copy(update={"client_id": "group.example", "sector": None})
+    for held in (taken, named):
+        office.registry._clients = {held.client_id: held}
+        refused = office.register({**GOOD, "sector_identifier_uri": LIST})
+        assert (refused.status, refused.error) == (400, META)
+
+
+def test_a_client_without_an_address_joins_no_sector(office: Office) -> None:
+    """CIBA Core §4: what stands in the list is the key set or the notification endpoint; nothing is proven by nothing."""
+    token = office.token("baseline")
+    refused = office.send("POST", token, {**GOOD, **DEVICE, "sector_identifier_uri": LIST})
+    assert (refused.status, refused.error) == (400, META)
+    assert "an address of the client" in refused.body["error_description"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"sector_identifier_uri": LIST}, id="another sector"),
+        pytest.param({"subject_type": "public"}, id="another kind of name"),
+    ],
+)
+def test_a_change_after_which_people_have_other_names(office: Office, changed: dict[str, Any]) -> None:
+    """RFC 7592 §2.2: what people are known by is compared with what was; there and back."""
+    for before, after in (({}, changed), (changed, {})):
+        own = office.register({**GOOD, **before}, "baseline")
+        assert own.status == 201, own.body
+        client_id, rows = own.body["client_id"], office.rows()
+        told = office.send(
+            "PUT", own.body["registration_access_token"], {**GOOD, **after, "client_id": client_id}, client_id
+        )
+        assert (told.status, told.error) == (400, META)
+        assert "names that would change" in told.body["error_description"]
+        assert office.rows() == rows
+        same = office.send(
+            "PUT", own.body["registration_access_token"], {**GOOD, **before, "client_id": client_id}, client_id
+        )
+        assert same.status == 200
+
+
+def test_a_sector_list_that_is_slow(office: Office) -> None:
+    office.provider.parts.outbound = SimpleNamespace(client_addresses=Busy())
+    refused = office.register({**GOOD, "sector_identifier_uri": LIST})
+    assert (refused.status, refused.error) == (503, "temporarily_unavailable")
+
+
+class Busy(Egress):
+    async def request(self, *_args: Any, **_bounds: Any) -> Any:
+        raise EgressRefused("busy")
+
+
 def statement(key: Key = VOUCHER, **claims: Any) -> str:
     return jwt.encode({"iss": VOUCHERS["issuer"], **claims}, key.private, algorithm="ES256", headers={"kid": "v1"})
 
@@ -520,7 +599,19 @@ def test_a_sector_list_on_an_inner_address(office: Office, address: str) -> None
 
 
 @pytest.mark.parametrize(
-    "listed", [b"", b"{}", b'"x"', b"[", b'[{"a":1}]', b"null", json.dumps([CALLBACK + "/"]).encode()]
+    "listed",
+    [
+        b"",
+        b"{}",
+        b'"x"',
+        b"[",
+        b'[{"a":1}]',
+        json.dumps([CALLBACK, 1]).encode(),
+        json.dumps([CALLBACK, [CALLBACK]]).encode(),
+        json.dumps({CALLBACK: 1}).encode(),
+        b"null",
+        json.dumps([CALLBACK + "/"]).encode(),
+    ],
 )
 def test_a_sector_list_that_is_none(office: Office, listed: bytes) -> None:
     office.site.pages[LIST] = listed
