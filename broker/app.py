@@ -32,7 +32,7 @@ from broker.notices.delivery import Courier
 from broker.notices.outbox import Outbox
 from broker.notices.security_events import Signals
 from broker.outbound import Outbound
-from broker.pages import render
+from broker.pages import operator_texts, render
 from broker.publisher import Publisher
 from broker.routes import ROUTES, Route
 from broker.settings import Settings
@@ -141,6 +141,7 @@ def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI
 
     app = Door(openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False)
     app.state.parts, app.state.renderer = wired, render.Renderer()
+    app.state.operator_texts = operator_texts.load(settings.config_dir)
     for row in ROUTES:
         endpoint = _endpoint(row)
         if "{" not in row.path:

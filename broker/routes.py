@@ -57,6 +57,7 @@ from broker.pages.citizen import (
     one_time_code,
     phone,
     phone_confirm,
+    public_pages,
     receipt,
     requests,
     security,
@@ -148,6 +149,15 @@ ROUTES: list[Route] = [
 
     # Citizens: signing in, and a journey's pages
     Route("GET",  "/",                                         account.gather_home,     account.act_home,     "none",  "house", "page"),
+    Route("GET",  "/help",                                     public_pages.gather("help"), public_pages.act,    "none",  "house", "page"),
+    Route("GET",  "/privacy",                                  public_pages.gather("privacy"), public_pages.act, "none",  "house", "page"),
+    Route("GET",  "/accessibility",                            public_pages.gather("accessibility"), public_pages.act, "none", "house", "page"),
+    Route("GET",  "/cookies",                                  public_pages.gather("cookies"), public_pages.act, "none",  "house", "page"),
+    Route("GET",  "/contact",                                  public_pages.gather("contact"), public_pages.act, "none",  "house", "page"),
+    Route("GET",  "/status",                                   public_pages.gather("status"), public_pages.act_status, "read", "house", "page"),
+    Route("GET",  "/.well-known/security.txt",                 public_pages.gather_security, public_pages.act_security, "none", "RFC 9116", "public"),
+    Route("GET",  "/robots.txt",                               public_pages.gather_nothing, public_pages.act_robots, "none", "RFC 9309", "public"),
+    Route("GET",  "/favicon.ico",                              public_pages.gather_nothing, public_pages.act_favicon, "none", "house", "public"),
     Route("GET",  "/static/{name}",                            files.gather,            files.act,            "none",  "house", "public"),
     Route("GET",  "/sign-in",                                  sign_in.gather,          sign_in.act,             "none",  "NIST SP 800-63B-4 §3.1.1", "page"),
     Route("POST", "/sign-in",                                  sign_in.gather_password, sign_in.act_password,    "write", "NIST SP 800-63B-4 §3.1.1", "page"),

@@ -20,6 +20,7 @@ from broker.doctor.facts import Declared
 from broker.egress import Egress
 from broker.evidence import assured, registers
 from broker.evidence.connectors import account, rest, sql
+from broker.pages import operator_texts
 from broker.settings import Settings
 from consent import catalogue, intended_use, sign_in
 from consent import errors as consent_errors
@@ -47,6 +48,7 @@ FILES: Mapping[str, type[BaseModel]] = {
     "sign-in.toml": sign_in.SignInFile,
     "assurance.toml": assured.Assurance,
     "registration.toml": Registration,
+    "pages/*.toml": operator_texts.PagesFile,
     "catalogue/*.toml": catalogue.BundleFile,
     "uses/*.toml": intended_use.IntendedUse,
     "clients/*.toml": ClientMetadata,
@@ -161,6 +163,7 @@ def _readers(settings: Settings, egress: Egress) -> Sequence[Callable[[], object
         return personas.load(folder) if settings.mode != "production" and (folder / "personas.toml").exists() else None
 
     return (
+        lambda: operator_texts.load(folder),
         lambda: sign_in.uses(folder, known()),
         lambda: registers.load(folder, egress=egress, known=known()),
         lambda: credential_type.load(folder),

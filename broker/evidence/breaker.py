@@ -27,6 +27,11 @@ class Breaker:
         self._trying = True
         return True
 
+    @property
+    def resting(self) -> bool:
+        """Whether it is left alone now."""
+        return self._opened is not None
+
     def succeeded(self) -> None:
         """The register answered: everything is as new."""
         self._failed, self._opened, self._trying = 0, None, False
@@ -57,6 +62,11 @@ class Guarded:
     def id(self) -> str:
         """The guarded source's own id."""
         return self._source.id
+
+    @property
+    def answers(self) -> bool:
+        """Whether it is being asked: not after repeated failures, until one call has succeeded."""
+        return not self._breaker.resting
 
     async def fetch(
         self, subject: Subject, attributes: frozenset[str], *, phase: Phase, reference: str, now: int

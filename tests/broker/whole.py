@@ -240,9 +240,9 @@ def journey_of(url: str) -> str:
 
 def declare(folder: Path, keys: Path, scope: str = "") -> None:
     """Write the operator's declarations: those of the demo, with the agencies' keys inline and no register but the account."""
-    for name in ("catalogue", "uses", "credentials"):
+    for name in ("catalogue", "uses", "credentials", "pages"):
         shutil.copytree(ROOT / "openid-config" / name, folder / name)
-    for name in ("broker.toml", "scopes.toml", "registers.toml", "sign-in.toml", "assurance.toml"):
+    for name in ("broker.toml", "scopes.toml", "registers.toml", "sign-in.toml", "assurance.toml", "corrections.toml"):
         shutil.copyfile(ROOT / "openid-config" / name, folder / name)
     for name in ("clients", "sources"):
         (folder / name).mkdir()

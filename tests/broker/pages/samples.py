@@ -367,6 +367,17 @@ WALLET_BLOCKS = [
     },
 ]
 
+PUBLIC: dict[str, Any] = {
+    "operator": "Norr identity office",
+    "authority": "Data Protection Office",
+    "mail": "help@id.norr.example",
+    "phone": "+47 0 555 01 42",
+    "hours": "9 to 16",
+    "address": "Town Hall, 1 Market Square",
+    "sections": [],
+}
+REGISTERS = [{"name": "Population register", "answers": True}, {"name": "Tax Agency", "answers": False}]
+
 PLAIN: list[tuple[str, str, dict[str, Any]]] = [
     ("home", "home.html", {}),
     ("home-signed-in", "home.html", {"signed_in": True}),
@@ -639,6 +650,17 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
     ("signed-out", "signed_out.html", {"frames": (), "onward": None}),
     ("signed-out-back", "signed_out.html", {"frames": (), "onward": "https://childcare.norr.example/bye?state=1"}),
     ("timed-out", "timed_out.html", {}),
+    *[
+        (f"public-{name}", "public.html", {**PUBLIC, "page": name})
+        for name in ("help", "privacy", "accessibility", "cookies", "contact")
+    ],
+    ("public-status", "public.html", {**PUBLIC, "page": "status", "registers": REGISTERS, "at": NOW}),
+    (
+        "public-own",
+        "public.html",
+        {**PUBLIC, "page": "help", "sections": [{"heading": "Visit us", "text": ["At the town hall.", NEVER]}]},
+    ),
+    ("public-bare", "public.html", {"page": "contact", "sections": []}),
 ]
 
 ASKING: dict[str, dict[str, Any]] = {

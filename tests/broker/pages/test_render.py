@@ -284,7 +284,7 @@ def test_templates_take_only_what_is_written_down():
     drawn = {template for _, template, _ in PLAIN} | {"consent.html"}
     assert rows.keys() == drawn == {path.name for path in TEMPLATES.glob("*.html")} - PARTS
     environment = RENDERER._environments["en"]
-    free = {"signed_in", "form_token", "language_links", "here", "service", "error", "caller"}
+    free = {"signed_in", "form_token", "language_links", "here", "service", "error", "caller", "page"}
     shared = {"rows", "groups", "differences", "durations", "action", "minutes", "signs_in"}
     for path in TEMPLATES.glob("*.html"):
         source = path.read_text()
