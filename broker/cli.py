@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ from broker.database import UnsafeDatabase
 from broker.doctor import checks, declared, gather
 from broker.errors import Busy
 from broker.key_commands import keys
+from broker.ledger_commands import ledger
 from broker.migrations import history
 from broker.outbox_commands import outbox
 from broker.people_commands import citizens
@@ -38,12 +38,12 @@ cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="A 
 groups = {
     "db": "The database's schema.",
     "personas": "People of the demo and the sandbox.",
-    "ledger": "The published ledger: verify, export, checkpoint.",
 }
-db, invented, ledger = (typer.Typer(no_args_is_help=True, help=text) for text in groups.values())
+db, invented = (typer.Typer(no_args_is_help=True, help=text) for text in groups.values())
 for _name, _group in {
-    **dict(zip(groups, (db, invented, ledger), strict=True)),
+    **dict(zip(groups, (db, invented), strict=True)),
     "config": config,
+    "ledger": ledger,
     "keys": keys,
     "clients": clients,
     "outbox": outbox,
@@ -200,42 +200,6 @@ def personas_list(as_json: AsJson = False) -> None:  # noqa: FBT002 - a flag of 
         for p in personas.load(settings.config_dir)
     ]
     terminal.show(rows, as_json=as_json)
-
-
-@ledger.command("verify")
-def ledger_verify(
-    source: Annotated[str, typer.Argument(help="A published ledger's URL, or a folder with its files.")],
-    vkey: Annotated[
-        list[str] | None, typer.Option(help="A verifier key to trust instead of the published ones.")
-    ] = None,
-    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
-) -> None:
-    """Check signatures, tiles and entries; needs no database. Exit status 1 names every file that is wrong."""
-    report = ledger_files.verify(source, vkey or [])
-    terminal.show([{"file": f.file, "finding": f.what} for f in report.findings], as_json=as_json, title="Wrong")
-    if not as_json:
-        terminal.out.print(f"{report.origin}: {report.size} entries, {report.files} files read.")
-    if report.findings:
-        raise typer.Exit(WRONG)
-
-
-@ledger.command("checkpoint")
-def ledger_checkpoint() -> None:
-    """The newest checkpoint that this installation has published, as it is signed."""
-    published = Settings().ledger_dir / "checkpoint"
-    if not published.exists():
-        terminal.misused("nothing is published yet")
-    terminal.out.out(published.read_text("utf-8"), end="", highlight=False)
-
-
-@ledger.command("export")
-def ledger_export(target: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")]) -> None:
-    """Copy everything this installation has published into a folder, and check the copy."""
-    published = Settings().ledger_dir
-    if target.exists() or not published.is_dir():
-        terminal.misused(f"{target} exists already" if target.exists() else "nothing is published yet")
-    shutil.copytree(published, target)
-    ledger_verify(str(target))
 
 
 if __name__ == "__main__":

@@ -19,9 +19,11 @@ from broker.migrations import history
 from broker.people import people
 from broker.settings import Settings
 from broker.tables import install
-from consent import audit, ledger, published
+from consent import audit, ledger, published_state
 from consent import errors as consent_errors
 from consent.checkpoint import Signer
+from consent.ledger_alarm import LedgerAlarm
+from consent.published_state import PublishedState
 from keys import algorithms, vault
 from keys.algorithms import Alg, KeyPair
 from keys.keyring import Purpose, RootKeyring, SigningKey
@@ -30,6 +32,9 @@ from keys.sources import sealed
 #: What a new installation signs with; the ledger's two are changed by a record in it, all others by the clock.
 FIRST_KEYS: tuple[tuple[Purpose, Alg], ...] = (*sealed.WANTED, ("ledger", "Ed25519"), ("ledger", "ML-DSA-44"))
 PUBLISHED = Path(__file__).parents[1] / "openid-config"  # the demo's own declarations, where they are at hand
+
+
+BROKEN = "the ledger does not hold"  # how a refusal begins that is an alarm
 
 
 class NotReady(Exception):
@@ -158,11 +163,25 @@ def _verifier_keys(origin: str, pairs: Sequence[tuple[Purpose, KeyPair]]) -> lis
     return [str(Signer.of(origin, key).key) for key in keys]
 
 
-def check(tx: Tx, issuer: str, ledger_dir: Path | None = None) -> None:
+def published(ledger_dir: Path) -> PublishedState:
+    """Look into the published folder: before a transaction asks the database, which may only know more than was published.
+
+    Raises `NotReady` while the ledger's alarm stands, and when the disk does not give what is there.
+    """
+    try:
+        LedgerAlarm(ledger_dir).check()
+        return published_state.read(ledger_dir)
+    except consent_errors.AlarmRaised as alarm:
+        raise NotReady(f"the ledger's alarm stands: {alarm}; `semel ledger alarm` says what to do") from alarm
+    except OSError as unread:
+        raise NotReady(f"the published ledger cannot be read ({unread.strerror}): mend {ledger_dir} first") from unread
+
+
+def check(tx: Tx, issuer: str, public: PublishedState = audit.NOTHING) -> None:
     """Return when the database was made by `semel init`, for this issuer, and is at this version; raises `NotReady`.
 
     The ledger's right edge is checked too, and whatever was appended after the last checkpoint is replayed. A database that
-    knows less than the files in `ledger_dir` say is an older state: new entries would take numbers that are others'.
+    knows less than `public` is an older state: new entries would take numbers that are others'.
     """
     revision = history.current(tx)
     if revision is None:
@@ -173,9 +192,9 @@ def check(tx: Tx, issuer: str, ledger_dir: Path | None = None) -> None:
     if made_for != issuer:
         raise NotReady(f"this database was made for the issuer {made_for}, not for {issuer}")
     try:
-        audit.check(tx, public=0 if ledger_dir is None else published.signed_size(ledger_dir))
+        audit.check(tx, public=public)
     except consent_errors.ConsentError as broken:
-        raise NotReady(f"the ledger does not hold: {broken}; restore it before serving") from broken
+        raise NotReady(f"{BROKEN}: {broken}; restore it before serving") from broken
 
 
 def record_mode(tx: Tx, settings: Settings) -> None:

@@ -8,9 +8,10 @@ the checkpoint's file.
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from sqlalchemy import insert, select, text
 
 from broker import telemetry
 from broker.database import Database, Tx
-from consent import checkpoint, ledger, merkle, published, tiles
+from consent import audit, checkpoint, ledger, merkle, published, published_state, tiles
 from consent.checkpoint import Checkpoint, Signer
-from consent.errors import LedgerBroken, ProofInvalid, TileInvalid
+from consent.errors import AlarmRaised, LedgerBroken, ProofInvalid, TileInvalid
+from consent.ledger_alarm import LedgerAlarm
+from consent.published_folder import PublishedFolder
+from consent.published_state import PublishedState
 from consent.tables import ledger_checkpoint, ledger_leaf, ledger_tile
 from consent.tiles import ENTRIES, WIDTH, Tile
 
@@ -40,7 +44,8 @@ class Signed:
 class Publisher:
     """Writes the ledger's public files below `folder` and signs their root; the only holder of the ledger's signing keys.
 
-    `clock` gives microseconds since 1970. Beside the folder, in `<folder>.new`, files are written before they get their name.
+    `clock` gives microseconds since 1970. What breaks the ledger raises the alarm beside the folder, and while that stands
+    nothing is signed, also by the next process.
     """
 
     def __init__(
@@ -52,16 +57,19 @@ class Publisher:
         clock: Callable[[], int],
         log_id: int = ledger.LOG_ID,
     ) -> None:
-        self._database, self._folder, self._signers, self._clock = database, folder, tuple(signers), clock
-        self._log_id = log_id
+        self._database, self._signers, self._clock, self._log_id = database, tuple(signers), clock, log_id
+        self._folder = PublishedFolder(folder)
+        self._keys = [signer.key for signer in signers]
         self._whole = False  # whether this process has seen every file of the last signed size
-        self._staging = folder.with_name(folder.name + ".new")
+        self._recorded = 0  # the largest size this process knows to be signed
+        self._tidied = 0  # the size up to which no tile has both its full and partial files
+        self.alarm = LedgerAlarm(folder)
 
     def publish_once(self) -> None:
         """Publish whatever was committed since the last checkpoint.
 
         Raises `LedgerBroken` when the committed tree does not begin with the signed one or a published file differs from the
-        rows: then nothing is signed.
+        rows: then nothing is signed, now or later, until the alarm is lifted (`AlarmRaised`).
         """
         signed = self.prepare()
         if signed is not None:
@@ -82,21 +90,24 @@ class Publisher:
 
     def prepare(self) -> Signed | None:
         """Write the files of the committed size and sign it; None when it is signed already. Only reads the database."""
-        public = published.signed_size(self._folder)  # before the rows: a checkpoint is recorded first, then shown
+        with self._alarmed():
+            return self._prepare()
+
+    def _prepare(self) -> Signed | None:
+        self.alarm.check()
+        # The folder before the rows, and what is signed before what is there: others commit, sign and show meanwhile.
+        public = published_state.read(self._folder.path, files=not self._whole)
         with self._database.read() as tx:
             last = self._newest(tx)
-            head = ledger.head(
-                tx, self._log_id
-            )  # after it: another publisher may sign what is committed between the two
+            head = ledger.head(tx, self._log_id)
+            public.check(self._keys, head.size, partial(audit.signed_root, tx, self._log_id))
         size, root = (last.size, last.root) if last is not None else (0, merkle.EMPTY_ROOT)
-        if public > size:
-            raise LedgerBroken(f"{public} entries are published, the database signed {size}: an older state of it")
-        if size > head.size:
-            raise LedgerBroken(f"{size} entries were signed, the database holds {head.size}: an older state of it")
-        if not self._whole:  # a process that starts mends what its predecessor did not finish
-            for tile in tiles.for_size(size):
-                if not (self._folder / tile.path).exists():
-                    self._write(tile)
+        if max(size, self._recorded) > head.size or size < self._recorded:
+            most = max(size, self._recorded)
+            raise LedgerBroken(f"{most} entries were signed, the database holds {head.size}: an older state of it")
+        self._recorded = size
+        if not self._whole:
+            self._begin(size)
         for tile in tiles.for_size(head.size, since=size) if size < head.size else ():
             self._write(tile)
         self._whole = True
@@ -105,6 +116,15 @@ class Publisher:
         self._verify(head, size, root)
         signing, now = Checkpoint(head.origin, head.size, head.root), self._clock()
         return Signed(signing, checkpoint.sign(signing, self._signers, now), size, now)
+
+    def _begin(self, size: int) -> None:
+        """Mend what a predecessor did not finish, and hold what it wrote beyond the signed size against the rows."""
+        self._folder.sweep()
+        for tile in tiles.for_size(size):
+            if not self._folder.has(tile.path):
+                self._write(tile)
+        for tile in self._folder.beyond(size):
+            self._write(tile)
 
     def record(self, signed: Signed) -> None:
         """Make a signed checkpoint the one that counts; does nothing when another publisher was first."""
@@ -118,13 +138,42 @@ class Publisher:
             tx.execute(insert(ledger_checkpoint).values(**row, note=signed.note, signed_at=signed.at))
 
     def show(self) -> None:
-        """Put the newest recorded checkpoint and the verifier keys where they are served."""
-        with self._database.read() as tx:
-            last = self._newest(tx)
-        if last is None:
-            return
-        self._replace("vkeys", checkpoint.encode_vkeys(signer.key for signer in self._signers))
-        self._replace("checkpoint", last.note)
+        """Put the newest recorded checkpoint and the verifier keys where they are served; it never goes back.
+
+        Then the partial files of the tiles that it completed are removed.
+        """
+        with self._alarmed(), self._folder.alone():
+            note = self._folder.read("checkpoint")  # before the row: nobody else moves it while we are alone
+            with self._database.read() as tx:
+                last = self._newest(tx)
+                PublishedState(note).check(self._keys, 0, partial(audit.signed_root, tx, self._log_id))
+            if last is None:
+                return
+            self._folder.replace("vkeys", checkpoint.encode_vkeys(self._keys))
+            self._folder.replace("checkpoint", last.note)
+        self._tidy(last.size)
+
+    @contextmanager
+    def _alarmed(self) -> Iterator[None]:
+        """Raise the alarm for whatever breaks the ledger."""
+        try:
+            yield
+        except AlarmRaised:
+            raise
+        except LedgerBroken as broken:
+            with suppress(OSError):  # on a disk that takes nothing the cause itself stands
+                self.alarm.raise_(str(broken), self._clock())
+            raise
+
+    def _tidy(self, size: int) -> None:
+        """Remove partial files of tiles that are full at a shown size; a process that starts looks for all of them."""
+        if not self._tidied:
+            done = [tile for tile in self._folder.partials() if tiles.reaches(size, Tile(tile.level, tile.index))]
+        else:
+            done = [tile for tile in tiles.for_size(size, since=self._tidied) if tile.width == WIDTH]
+        for tile in done:
+            self._folder.drop_partials(tile)
+        self._tidied = size
 
     def _newest(self, tx: Tx) -> Any:
         newest = select(ledger_checkpoint).where(ledger_checkpoint.c.log_id == self._log_id)
@@ -138,7 +187,7 @@ class Publisher:
 
     def _verify(self, head: ledger.Head, size: int, root: bytes) -> None:
         """Check, from the files themselves, that they give the head's root and only add to what was signed last."""
-        node = published.nodes(head.size, lambda path: (self._folder / path).read_bytes())
+        node = published.nodes(head.size, self._folder.read)
         try:
             if merkle.subtree_root(0, head.size, node) != head.root:
                 raise LedgerBroken("the published tiles do not give the committed root")
@@ -148,12 +197,7 @@ class Publisher:
 
     def _write(self, tile: Tile) -> None:
         """Write a file once; `LedgerBroken` when it is there with other bytes."""
-        path, data = self._folder / tile.path, self._derive(tile)
-        if path.exists():
-            if path.read_bytes() != data:
-                raise LedgerBroken(f"{tile.path} was published with other bytes")
-            return
-        self._place(data, path)
+        self._folder.add(tile.path, self._derive(tile))
 
     def _derive(self, tile: Tile) -> bytes:
         """Return a file's bytes from committed rows; `LedgerBroken` when some are missing."""
@@ -170,19 +214,3 @@ class Publisher:
         if len(parts) != tile.width:
             raise LedgerBroken(f"the rows of {tile.path} are missing")
         return tiles.encode_entries(parts) if tile.level == ENTRIES else tiles.encode_hashes(parts)
-
-    def _replace(self, name: str, data: bytes) -> None:
-        path = self._folder / name
-        if not path.exists() or path.read_bytes() != data:
-            self._place(data, path)
-
-    def _place(self, data: bytes, path: Path) -> None:
-        """Give bytes their name in one step, once they are on the disk: no reader sees half a file."""
-        self._staging.mkdir(parents=True, exist_ok=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staged = self._staging / str(os.getpid())
-        with staged.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(path)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from granian import Granian
@@ -27,6 +27,7 @@ from broker import app, installation, telemetry
 from broker.database import Database
 from broker.doctor import conditions, gather
 from broker.settings import Settings
+from consent.ledger_alarm import LedgerAlarm
 
 PR_SET_PDEATHSIG = 1
 RESTART_SECONDS = 1.0
@@ -67,8 +68,14 @@ def publish() -> None:
 
 
 def refuse(settings: Settings) -> None:
-    """Return when nothing speaks against serving; raises `NotReady` with every condition that does, and what mends it."""
+    """Return when nothing speaks against serving; raises `NotReady` with every condition that does, and what mends it.
+
+    A ledger that does not hold raises its alarm: the next start is refused, too, until an operator has lifted it.
+    """
     facts = asyncio.run(gather.gather(settings, app.clock, gather.unserved))
+    if (facts.stored.ledger or "").startswith(installation.BROKEN):
+        with suppress(OSError):  # on a disk that takes nothing the cause itself stands
+            LedgerAlarm(settings.ledger_dir).raise_(str(facts.stored.ledger), facts.now)
     if broken := conditions.seen(facts):
         raise installation.NotReady("\n".join(["nothing is served:", *(f"- {one}" for one in broken)]))
 

@@ -9,6 +9,7 @@ The published files are checked in this order:
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +21,10 @@ from consent.errors import CheckpointInvalid, EntryInvalid, LedgerBroken
 from consent.ledger_entry import EVENT, EVENT_LEAF_BYTES
 from consent.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from consent.published import Fetch, Source, Walk
+from consent.published_state import PublishedState
 from consent.tables import ledger_batch, ledger_checkpoint, ledger_leaf
 
+NOTHING = PublishedState()
 SLICE = 5000  # rows read at once
 
 _LAST = select(func.max(ledger_batch.c.size)).where(ledger_batch.c.log_id == bindparam("log")).scalar_subquery()
@@ -85,11 +88,14 @@ def replay(leaves: Iterable[bytes], frontier: Frontier | None = None) -> Frontie
     return state.frontier
 
 
-def check(tx: Connection, *, since: int | None = None, public: int = 0, log_id: int = ledger.LOG_ID) -> ledger.Head:
+def check(
+    tx: Connection, *, since: int | None = None, public: PublishedState = NOTHING, log_id: int = ledger.LOG_ID
+) -> ledger.Head:
     """Return the head once the rows since the last signed size (or `since`; 0 for all) replay to it, else `LedgerBroken`.
 
     What start-up does: the head must not be smaller than what was signed, and the signed root must be its beginning.
-    `public` is the size that the published checkpoint says: a database that has not signed it is an older state.
+    `public` is the published folder, read before this transaction asked anything: a database that has not signed its
+    checkpoint, or holds less than its files, is an older state.
     """
     newest = select(ledger_checkpoint).where(ledger_checkpoint.c.log_id == log_id)
     signed = tx.execute(newest.order_by(ledger_checkpoint.c.size.desc()).limit(1)).one_or_none()
@@ -98,8 +104,7 @@ def check(tx: Connection, *, since: int | None = None, public: int = 0, log_id: 
     )  # after what was signed: others write meanwhile, and nothing is signed before it is there
     if signed is not None and signed.size > head.size:
         raise LedgerBroken(f"{signed.size} entries were signed, the database holds {head.size}: an older state of it")
-    if public > (signed.size if signed is not None else 0):
-        raise LedgerBroken(f"{public} entries are published, the database has not signed them: an older state of it")
+    public.check(_vkeys(tx, log_id) if public.note is not None else (), head.size, partial(signed_root, tx, log_id))
     size = (signed.size if signed is not None else 0) if since is None else since
     start = _frontier_at(tx, size, log_id)
     if signed is not None and size == signed.size and start.root() != signed.root:
@@ -113,6 +118,21 @@ def check(tx: Connection, *, since: int | None = None, public: int = 0, log_id: 
     if tx.execute(_BEYOND, {"log": log_id}).scalar_one() is not None:
         raise LedgerBroken("entries are stored that no batch holds")
     return head
+
+
+def signed_root(tx: Connection, log_id: int, size: int) -> bytes | None:
+    """Return the root that was signed at a size, None when none was."""
+    where = ledger_checkpoint.c.log_id == log_id, ledger_checkpoint.c.size == size
+    return tx.execute(select(ledger_checkpoint.c.root).where(*where)).scalar_one_or_none()
+
+
+def _vkeys(tx: Connection, log_id: int) -> list[VerifierKey]:
+    """Return the keys that the log's first entry names: what it publishes is signed with every one."""
+    where = ledger_leaf.c.log_id == log_id, ledger_leaf.c.seq == 0
+    named = ledger_entry.read_system_leaf(tx.execute(select(ledger_leaf.c.leaf).where(*where)).scalar_one()).get(
+        "vkeys"
+    )
+    return [checkpoint.parse_vkey(key) for key in sorted(_texts(named))]
 
 
 def _frontier_at(tx: Connection, size: int, log_id: int) -> Frontier:

@@ -88,6 +88,10 @@ class LedgerBroken(ConsentError):
     """What the database holds is not what was hashed or signed: stop, restore, never sign again over it."""
 
 
+class AlarmRaised(LedgerBroken):
+    """An alarm of the ledger stands: nothing is signed and no server starts until an operator has lifted it."""
+
+
 class ClockBehind(ConsentError):
     """The clock stands before the newest batch by more than a wait can mend."""
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from consent import checkpoint, tiles
-from consent.errors import CheckpointInvalid, TileInvalid
+from consent import tiles
+from consent.errors import TileInvalid
 from consent.merkle import Frontier, Node, leaf_hash, root_of
 from consent.tiles import ENTRIES, HEIGHT, WIDTH, Level, Tile
 
 Fetch = Callable[[str], bytes | None]
 Hashes = list[bytes]
+STAGING = ".stage"  # where a publisher writes files before they have their names; no part of what is published
 MOST = 1000  # findings; a size that nothing stands behind would otherwise keep a reader busy for ever
 
 
@@ -36,15 +37,8 @@ class Source:
 def folder(path: Path) -> Source:
     """Return the files below a folder."""
     found = [Path(here, name).relative_to(path).as_posix() for here, _, names in os.walk(path) for name in names]
-    return Source(lambda name: _read(path / name), tuple(sorted(found)))
-
-
-def signed_size(path: Path) -> int:
-    """Return the size that a folder's checkpoint says, unverified; 0 when there is none that can be read."""
-    try:
-        return checkpoint.read((path / "checkpoint").read_bytes())[0].size
-    except (OSError, CheckpointInvalid):
-        return 0
+    files = (name for name in found if not name.startswith(f"{STAGING}/"))
+    return Source(lambda name: _read(path / name), tuple(sorted(files)))
 
 
 def nodes(size: int, read: Fetch) -> Node:

@@ -27,6 +27,7 @@ from broker.settings import Settings
 from broker.tables import install
 from consent import catalogue, ledger, sign_in
 from consent import errors as consent_errors
+from consent.published_state import PublishedState
 from keys import canonical
 from keys import errors as keys_errors
 from keys.keyring import RootKeyring
@@ -112,10 +113,11 @@ def _database(settings: Settings, clock: Clock) -> tuple[Stored, Clients]:
         return Stored(problem=str(refused), unsafe=True), _clients(settings, None)
     except SQLAlchemyError:  # its text may hold the whole address, password and all
         return Stored(problem="its address cannot be read"), _clients(settings, None)
+    public = _public(settings)
     try:
         with database.read() as tx:
             made = history.current(tx)
-            stored = _stored(tx, settings, clock, made)
+            stored = _stored(tx, settings, clock, made, public)
         return stored, _clients(settings, database if made == history.newest() else None)
     except UnsafeDatabase as refused:
         return Stored(problem=str(refused), unsafe=True, dialect=database.dialect), _clients(settings, None)
@@ -133,7 +135,7 @@ def told(broken: Exception) -> str:
     return (said.splitlines() or ["it does not say why"])[0].removeprefix("connection failed: ")
 
 
-def _stored(tx: Tx, settings: Settings, clock: Clock, made: str | None) -> Stored:
+def _stored(tx: Tx, settings: Settings, clock: Clock, made: str | None, public: PublishedState | str) -> Stored:
     dialect, newest = tx.dialect.name, history.newest()
     asked_at = clock()
     known: dict[str, Any] = {
@@ -154,7 +156,7 @@ def _stored(tx: Tx, settings: Settings, clock: Clock, made: str | None) -> Store
         issuer=made_for,
         mode=tx.execute(select(install.c.mode)).scalar_one_or_none(),
         newest_entry=head.ts,
-        ledger=_ledger(tx, settings, made_for),
+        ledger=_ledger(tx, public, made_for),
         publication=publication.look(tx, publication.public_size(settings.ledger_dir)),
         keys=keys,
         keys_open=_opens(tx, settings, keys),
@@ -164,10 +166,20 @@ def _stored(tx: Tx, settings: Settings, clock: Clock, made: str | None) -> Store
     )
 
 
-def _ledger(tx: Tx, settings: Settings, made_for: str | None) -> str | None:
+def _public(settings: Settings) -> PublishedState | str:
+    """Look into the published folder before the database, or say why it cannot be continued."""
+    try:
+        return installation.published(settings.ledger_dir)
+    except installation.NotReady as refused:
+        return str(refused)
+
+
+def _ledger(tx: Tx, public: PublishedState | str, made_for: str | None) -> str | None:
     """Say why the ledger cannot be continued; None when it can."""
     try:
-        installation.check(tx, made_for or "", settings.ledger_dir)
+        if isinstance(public, str):
+            return public
+        installation.check(tx, made_for or "", public)
     except installation.NotReady as refused:
         return str(refused)
     return None

@@ -158,6 +158,28 @@ def test_what_is_used_wrong_ends_with_2_and_says_why(
     assert "Traceback" not in said
 
 
+def test_an_unreadable_checkpoint_is_not_served_and_the_alarm_stays_until_it_is_lifted(
+    environment: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = published(environment) / "checkpoint"
+    note = checkpoint.read_bytes()
+    assert run("ledger", "alarm") == 0
+    checkpoint.write_bytes(b"")
+    assert run("serve") == 2
+    assert "cannot be read" in capsys.readouterr().err
+    assert run("ledger", "alarm", "--lift") == 1, "its cause stands"
+    assert "cannot be read" in capsys.readouterr().err
+    checkpoint.write_bytes(note)
+    assert run("serve") == 2, "an alarm once raised stays"
+    assert "semel ledger alarm" in " ".join(capsys.readouterr().err.split())
+    assert run("ledger", "alarm", "--json") == 1
+    shown = json.loads(capsys.readouterr().out)
+    assert "cannot be read" in shown[0]["what"]
+    assert run("ledger", "alarm", "--lift") == 0
+    assert run("ledger", "alarm", "--json") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == []
+
+
 def test_wrong_settings_end_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("SEMEL_ISSUER", "http://id.example")
     assert run("config", "show") == 2

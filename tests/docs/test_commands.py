@@ -145,6 +145,10 @@ def verified(demo: Demo, command: str) -> None:
     run(demo.put(command), demo.env)
 
 
+def alarmed(demo: Demo, command: str) -> None:
+    assert "No alarm stands" in run(demo.put(command), demo.env)
+
+
 def operated(_demo: Demo, _command: str) -> None:
     """Run in order by `test_an_operator_follows_the_page`."""
 
@@ -159,6 +163,8 @@ BLOCKS: dict[str, Callable[[Demo, str], None]] = {
     "semel ledger verify https://id.example.gov/ledger --vkey …": verified,
     "export SEMEL_ISSUER=https://id.example.gov SEMEL_MODE=production SEMEL_DATA_DIR=/var/lib/semel": operated,
     "export SEMEL_KEY_ENCRYPTION_KEY_FILE=/run/secrets/semel-roots SEMEL_DATABASE_URL=postgresql+psycopg://…": operated,
+    "semel ledger alarm": alarmed,
+    "semel ledger alarm --lift": alarmed,
     "semel init": operated,
     "semel serve --host 0.0.0.0 --port 8000 --workers 4": operated,
 }
