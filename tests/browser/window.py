@@ -234,10 +234,10 @@ class Window:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser of this thread's own."""
+def chromium(*flags: str) -> Iterator[Browser]:
+    """A browser of this thread's own, with further flags of the command line."""
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
         yield started
         started.close()
 
