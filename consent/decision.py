@@ -134,7 +134,8 @@ def share(request: DataRequest, ticked: Collection[str], available: Mapping[str,
 
     `ticked` are the optional items with a tick; `available` the status of every row as it was shown. Required items are
     given by the press itself. An item that could not be shown (its register did not answer, it is protected) is not
-    given: the person did not see what they would share. Raises `NotAsked` for a tick beside an item that is not optional
+    given: the person did not see what they would share. Nor is an optional one without a tick refused where there was nothing
+    to share: it was not offered. Raises `NotAsked` for a tick beside an item that is not optional
     in this request.
     """
     strange = set(ticked) - request.optional
@@ -143,7 +144,7 @@ def share(request: DataRequest, ticked: Collection[str], available: Mapping[str,
     decisions: dict[str, ItemDecision] = {}
     for item in request.items:
         if not item.required and item.id not in ticked:
-            decisions[item.id] = "refused"
+            decisions[item.id] = "refused" if available.get(item.id) == "provided" else "not_shown"
         else:
             decisions[item.id] = "given" if available.get(item.id) in ANSWERS else "not_shown"
     return Shared(tuple(item for item, said in decisions.items() if said == "given"), decisions)

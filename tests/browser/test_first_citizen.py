@@ -253,3 +253,4 @@ def prefills(seen: Trusting, agency: Agency, codes: Secrets, maria: dict[str, An
     seen.open("/account/activity")
     seen.sees_both("09-activity-after")
     assert seen.find(".semel-events__what").first.inner_text() == "Sent to the service"
+    assert "you left it out" not in seen.find("main").inner_text(), "no e-mail address was known, so none was offered"

@@ -185,6 +185,14 @@ def test_what_could_not_be_shown_is_not_given(use, status):
     assert said.kept == IDS[:3]
 
 
+@pytest.mark.parametrize("status", ["not_held", "not_applicable", "source_unavailable", "withheld", None])
+def test_what_was_not_offered_was_not_refused(use, status):
+    """An optional row without a value has no box: its absence is nobody's no."""
+    said = share(request_of(use), (), dict.fromkeys(IDS, "provided") | {"contact.iban": status})
+    assert (said.decisions["contact.iban"], said.decisions["contact.email"]) == ("not_shown", "refused")
+    assert "contact.iban" not in said.given
+
+
 @pytest.mark.parametrize("status", ["not_held", "not_applicable"])
 def test_an_answer_without_a_value_is_an_answer(use, status):
     assert "address.registered" in share(request_of(use), (), dict.fromkeys(IDS, status)).given
@@ -268,7 +276,8 @@ def test_share_never_gives_more_than_asked_and_shown(childcare, wanted, ticked, 
     assert set(said.decisions) == set(asked.item_ids)
     shown = {"provided", "not_held", "not_applicable"}
     assert all(available.get(item) in shown for item in said.given)
-    assert all(said.decisions[item] == "refused" for item in asked.optional - set(ticked))
+    for item in asked.optional - set(ticked):
+        assert said.decisions[item] == ("refused" if available.get(item) == "provided" else "not_shown")
 
 
 class PermissionLife(RuleBasedStateMachine):

@@ -73,3 +73,12 @@ def test_a_decision_lists_what_was_given() -> None:
 def test_a_repeat_is_told_as_one() -> None:
     event = told("access.released", {"identity.given_name": "provided"}, repeat_of=7)
     assert "once more" in text(event)
+
+
+def test_left_out_is_said_of_a_decision_only() -> None:
+    """A later release knows what is not shared, not why: the person may never have been offered it."""
+    truth = {"identity.given_name": "provided", "contact.iban": "refused"}
+    assert "you left it out" not in text(told("access.released", truth))
+    assert "not part of what you share" in text(told("access.released", truth))
+    given = {"identity.given_name": "given", "contact.iban": "refused"}
+    assert "you left it out" in text(told("permission.given", given))
