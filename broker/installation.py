@@ -163,25 +163,25 @@ def _verifier_keys(origin: str, pairs: Sequence[tuple[Purpose, KeyPair]]) -> lis
     return [str(Signer.of(origin, key).key) for key in keys]
 
 
-def published(ledger_dir: Path) -> PublishedState:
+def published(ledger_dir: Path) -> PublishedState | str:
     """Look into the published folder: before a transaction asks the database, which may only know more than was published.
 
-    Raises `NotReady` while the ledger's alarm stands, and when the disk does not give what is there.
+    Returns why nothing may be served while the ledger's alarm stands, and when the disk does not give what is there.
     """
     try:
         LedgerAlarm(ledger_dir).check()
         return published_state.read(ledger_dir)
     except consent_errors.AlarmRaised as alarm:
-        raise NotReady(f"the ledger's alarm stands: {alarm}; `semel ledger alarm` says what to do") from alarm
+        return f"the ledger's alarm stands: {alarm}; `semel ledger alarm` says what to do"
     except OSError as unread:
-        raise NotReady(f"the published ledger cannot be read ({unread.strerror}): mend {ledger_dir} first") from unread
+        return f"the published ledger cannot be read ({unread.strerror}): mend {ledger_dir} first"
 
 
-def check(tx: Tx, issuer: str, public: PublishedState = audit.NOTHING) -> None:
+def check(tx: Tx, issuer: str, public: PublishedState | str = audit.NOTHING) -> None:
     """Return when the database was made by `semel init`, for this issuer, and is at this version; raises `NotReady`.
 
     The ledger's right edge is checked too, and whatever was appended after the last checkpoint is replayed. A database that
-    knows less than `public` is an older state: new entries would take numbers that are others'.
+    knows less than `public` (from `published`) is an older state: new entries would take numbers that are others'.
     """
     revision = history.current(tx)
     if revision is None:
@@ -191,6 +191,8 @@ def check(tx: Tx, issuer: str, public: PublishedState = audit.NOTHING) -> None:
     made_for = tx.execute(select(install.c.issuer)).scalar_one_or_none()
     if made_for != issuer:
         raise NotReady(f"this database was made for the issuer {made_for}, not for {issuer}")
+    if isinstance(public, str):
+        raise NotReady(public)
     try:
         audit.check(tx, public=public)
     except consent_errors.ConsentError as broken:

@@ -113,7 +113,7 @@ def _database(settings: Settings, clock: Clock) -> tuple[Stored, Clients]:
         return Stored(problem=str(refused), unsafe=True), _clients(settings, None)
     except SQLAlchemyError:  # its text may hold the whole address, password and all
         return Stored(problem="its address cannot be read"), _clients(settings, None)
-    public = _public(settings)
+    public = installation.published(settings.ledger_dir)
     try:
         with database.read() as tx:
             made = history.current(tx)
@@ -166,19 +166,9 @@ def _stored(tx: Tx, settings: Settings, clock: Clock, made: str | None, public: 
     )
 
 
-def _public(settings: Settings) -> PublishedState | str:
-    """Look into the published folder before the database, or say why it cannot be continued."""
-    try:
-        return installation.published(settings.ledger_dir)
-    except installation.NotReady as refused:
-        return str(refused)
-
-
 def _ledger(tx: Tx, public: PublishedState | str, made_for: str | None) -> str | None:
     """Say why the ledger cannot be continued; None when it can."""
     try:
-        if isinstance(public, str):
-            return public
         installation.check(tx, made_for or "", public)
     except installation.NotReady as refused:
         return str(refused)
