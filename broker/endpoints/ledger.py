@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -32,7 +33,8 @@ async def gather(request: Request) -> File:
     if not moving and tiles.parse(path) is None:
         return File(None, moving)
     try:
-        return File((needs.parts(request).ledger_dir / path).read_bytes(), moving)
+        file = needs.parts(request).ledger_dir / path
+        return File(await asyncio.to_thread(file.read_bytes), moving)  # a folder on a slow disk holds up nobody else
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return File(None, moving)
 

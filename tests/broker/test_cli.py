@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from broker import app, cli, installation
 from broker.clients import registered, registration
@@ -13,6 +14,7 @@ from broker.notices import outbox
 from broker.notices.outbox import Outbox, Unsigned
 from broker.routes import ROUTES
 from broker.settings import Settings
+from broker.tables import install
 from keys.keyring import RootKeyring
 from tests import machine_clock
 
@@ -260,3 +262,107 @@ def test_the_outbox_is_listed_and_dead_letters_are_replayed(
     assert run("outbox", "replay", "--all") == 1
     capsys.readouterr()
     assert [row["state"] for row in listed()] == ["waiting", "waiting"]
+
+
+COMMANDS = [
+    ("init",),
+    ("serve",),
+    ("db", "status"),
+    ("db", "upgrade"),
+    ("keys", "list"),
+    ("keys", "rotate"),
+    ("clients", "list"),
+    ("clients", "token"),
+    ("clients", "lint"),
+    ("outbox", "list"),
+    ("people", "show", "maria"),
+    ("personas", "list"),
+    ("ledger", "checkpoint"),
+]
+# fmt: off
+MISSING = [
+    # what is wrong                  the settings                                                               what is said of it
+    ("an unreachable database",      {"SEMEL_DATABASE_URL": "postgresql+psycopg://x:hunter2@127.0.0.1:1/x"},    "database"),
+    ("no database address",          {"SEMEL_DATABASE_URL": "nonsense"},                                        "database"),
+    ("no such kind of database",     {"SEMEL_DATABASE_URL": "mysql://x:hunter2@127.0.0.1/x"},                   "sqlite and postgresql"),
+    ("no declarations",              {"SEMEL_CONFIG_DIR": "/nowhere/at/all", "SEMEL_MODE": "sandbox"},          "/nowhere/at/all"),
+    ("no root keyring",              {"SEMEL_KEY_ENCRYPTION_KEY": "", "SEMEL_KEY_ENCRYPTION_KEY_FILE": "/nowhere/roots"}, "/nowhere/roots"),
+    ("a keyring that is none",       {"SEMEL_KEY_ENCRYPTION_KEY": "hunter2"},                                   "root keyring"),
+    ("settings that contradict",     {"SEMEL_TOKEN_SECONDS": "7200"},                                           "SEMEL_TOKEN_SECONDS"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(("what", "settings", "says"), MISSING, ids=[row[0] for row in MISSING])
+def test_no_command_answers_with_a_traceback(
+    environment: Settings,
+    command: tuple[str, ...],
+    what: str,
+    settings: dict[str, str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever is missing: a sentence, and 2 where the command needs it; a command that does not need it goes on."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    status = run(*command)
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err + said.out
+    assert "hunter2" not in said.err + said.out
+    assert status in {0, 1, 2}
+    if status == 2:
+        assert said.err.startswith("semel: ")
+    if command == ("serve",) or what == "settings that contradict":
+        assert status == 2
+        assert says in said.err
+
+
+def test_bad_declarations_are_all_said_at_once_by_whichever_command_reads_them(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SEMEL_CONFIG_DIR", str(tmp_path / "config"))
+    (tmp_path / "config" / "clients").mkdir(parents=True)
+    (tmp_path / "config" / "clients" / "one.toml").write_text('client_id = "one"\ncolour = 3\n')
+    (tmp_path / "config" / "clients" / "two.toml").write_text("client_id = \n")
+    assert run("clients", "list") == 2
+    said = capsys.readouterr().err
+    assert "clients/one.toml:2: colour" in said
+    assert "clients/two.toml:1: not TOML" in said
+    assert run("config", "check", "--json") == 1
+    found = {(row["file"], row["line"]) for row in json.loads(capsys.readouterr().out)}
+    assert found >= {("clients/one.toml", 2), ("clients/two.toml", 1)}
+
+
+def test_config_check_finds_what_is_no_setting_and_what_contradicts(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SEMEL_TOKN_SECONDS", "60")
+    monkeypatch.setenv("SEMEL_TOKEN_SECONDS", "7200")
+    monkeypatch.setenv("SEMEL_JOURNEY_SECONDS", "50000")
+    assert run("config", "check", "--json") == 1
+    found = [row["finding"] for row in json.loads(capsys.readouterr().out)]
+    assert "SEMEL_TOKN_SECONDS is no setting" in found
+    assert any(one.startswith("SEMEL_TOKEN_SECONDS must be") for one in found)
+    assert any(one.startswith("SEMEL_JOURNEY_SECONDS must not") for one in found)
+
+
+def test_config_schema_is_json_schema(environment: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("config", "schema") == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["environment"]["properties"]["SEMEL_ISSUER"]["type"] == "string"
+    assert made["clients/*.toml"]["properties"]["client_id"]
+    assert environment.key_encryption_key.split()[1] not in json.dumps(made)
+
+
+def test_the_mode_is_recorded_once(environment: Settings) -> None:
+    installation.create(environment, machine_clock.micros())
+    database = Database.open(environment.database)
+    with database.write() as tx:
+        assert tx.execute(select(install.c.mode)).scalar_one() == "production"
+        tx.execute(update(install).values(mode=None))
+    assert run("db", "upgrade") == 0
+    with database.read() as tx:
+        assert tx.execute(select(install.c.mode)).scalar_one() == "production"
+    database.close()

@@ -95,7 +95,7 @@ def test_the_one_writing_connection_is_held_by_one_block_at_a_time(things: Datab
 
 
 @of_postgresql
-def test_a_request_waits_a_second_for_a_lock_and_no_longer(things: Database) -> None:
+def test_a_request_waits_a_moment_for_a_lock_and_no_longer(things: Database) -> None:
     with things.committing() as tx:
         tx.execute(text("LOCK TABLE thing IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(OperationalError) as problem, things.write() as other:
@@ -111,7 +111,7 @@ def test_reading_cannot_write_on_sqlite(things: Database) -> None:
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "wal_autocheckpoint": 0}
 SESSION = {
-    "lock_timeout": "1s",
+    "lock_timeout": "100ms",
     "statement_timeout": "2s",
     "idle_in_transaction_session_timeout": "5s",
     "jit": "off",

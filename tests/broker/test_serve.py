@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from tests import machine_clock
 from tests.broker.installed import ISSUER, make
 
 Environment = dict[str, str]
+SILENT = 1200  # connections that say nothing
 YEAR = 366 * 86_400_000_000  # microseconds
 
 
@@ -319,27 +322,70 @@ def test_every_fault_of_every_file_is_said_at_once(
     assert "clients/norr-planning.toml:3: redirect_uri" in said
 
 
-def test_a_sound_installation_is_served(here: Here) -> None:
-    """The control: what is refused above is refused for its fault."""
+@contextmanager
+def served(here: Here, files: int | None = None) -> Iterator[int]:
+    """Serve until the end of the block, by a process that may open so many files at first; gives the port."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEMEL_")}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+
+    def begin() -> None:
+        serve.die_with_parent()
+        if files is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
     serving = subprocess.Popen(
         [sys.executable, "-m", "broker.cli", "serve", "--port", str(port)],
         env={**inherited, **here.environment},
-        stderr=subprocess.PIPE,
-        preexec_fn=serve.die_with_parent,  # noqa: PLW1509 - it only asks the kernel
+        stderr=subprocess.DEVNULL,
+        preexec_fn=begin,  # noqa: PLW1509 - it only asks the kernel
     )
     try:
         patience = machine_clock.Patience()
         while not answers(port):
-            assert serving.poll() is None, serving.stderr and serving.stderr.read()
+            assert serving.poll() is None
             assert patience.left
             time.sleep(0.05)
+        yield port
     finally:
         serving.terminate()
-        serving.communicate(timeout=60)
+        serving.wait(60)
+
+
+def test_a_sound_installation_is_served(here: Here) -> None:
+    """The control: what is refused above is refused for its fault."""
+    with served(here) as port:
+        assert answers(port)
+
+
+def test_what_is_served_is_not_served_twice(here: Here) -> None:
+    """On SQLite one process writes: a second server says so, instead of starting workers that fail again and again."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEMEL_")}
+    with served(here):
+        again = subprocess.run(
+            [sys.executable, "-m", "broker.cli", "serve", "--port", "1"],
+            env={**inherited, **here.environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert again.returncode == 2
+    assert "stop the server first" in again.stderr
+
+
+def test_health_answers_beside_more_silent_connections_than_files_were_allowed(here: Here) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert hard == resource.RLIM_INFINITY or hard > SILENT + 500
+    resource.setrlimit(resource.RLIMIT_NOFILE, (SILENT + 500, hard))
+    try:
+        with served(here, files=1024) as port, ExitStack() as opened:
+            for _ in range(SILENT):
+                opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            assert answers(port)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def answers(port: int) -> bool:

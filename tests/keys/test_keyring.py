@@ -139,3 +139,34 @@ def test_a_signing_key_does_not_show_itself():
     assert "pair" not in repr(KEYS)
     with pytest.raises(TypeError):
         KEYS.keys[0].public_jwk["kid"] = "x"
+
+
+@pytest.mark.parametrize(
+    ("secret", "why"),
+    [
+        (bytes(32), "pattern"),
+        (b"\xff" * 32, "pattern"),
+        (bytes(range(32)), "pattern"),
+        (bytes(range(64, 0, -2)), "pattern"),
+        (bytes(range(16)) * 2, "pattern"),
+        (b"correct horse battery staple 123", "text"),
+        (b"zu-Semel-gehoert-dieses-Passwort", "text"),
+    ],
+)
+def test_a_root_that_somebody_thought_of_is_no_secret(secret, why):
+    keyring = RootKeyring.parse(f"new {base64url.encode(secret)}\n")
+    said = keyring.weakness()
+    assert said is not None
+    assert why in said
+    assert "root new" in said
+    assert base64url.encode(secret) not in said
+
+
+def test_one_secret_under_two_ids_is_one_secret():
+    (root,) = RootKeyring.generate().roots
+    text = base64url.encode(root.secret)
+    assert RootKeyring.parse(f"a {text}\nb {text}\n").weakness() == "two roots are the same secret"
+
+
+def test_random_roots_are_not_called_weak():
+    assert [RootKeyring.generate().weakness() for _ in range(2000)] == [None] * 2000

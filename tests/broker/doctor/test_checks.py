@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from broker.clients.metadata import ClientMetadata
-from broker.doctor import checks, gather
+from broker.doctor import checks, conditions, gather
 from broker.doctor.facts import (
     Answer,
     Clients,
@@ -307,3 +308,33 @@ def test_settings_named_legacy_are_found_by_their_name(tmp_path: Any) -> None:
         legacy_other: bool = False
 
     assert gather._configured(Later(issuer=ISSUER)).legacy == ("legacy_something",)
+
+
+def test_the_operators_page_has_every_condition_with_what_mends_it() -> None:
+    page = Path("docs/operations.md").read_text("utf-8")
+    for one in conditions.CONDITIONS:
+        modes = "every" if one.modes == conditions.EVERY else ", ".join(f"`{mode}`" for mode in sorted(one.modes))
+        assert f"| {one.name} | {modes} | {one.fix[0].upper()}{one.fix[1:]} |" in page
+
+
+def test_every_condition_has_a_line_of_the_doctor() -> None:
+    assert {one.line for one in conditions.CONDITIONS} <= {check.name for check in checks.CHECKS}
+    assert len({one.name for one in conditions.CONDITIONS}) == len(conditions.CONDITIONS)
+
+
+def test_what_was_not_looked_at_is_never_called_right() -> None:
+    """Nobody answers, the database is away, no file can be read: no line that needs one of them passes."""
+    none = Answer(problem="unreachable")
+    blind = replace(
+        SOUND,
+        stored=Stored(problem="connection refused"),
+        served=Served(none, none, none, NOW, Handshake(problem="nobody answers")),
+        clients=Clients(problem="no file"),
+        computed={},
+    )
+    needed = {check.name for check in checks.CHECKS} - {
+        "root keyring", "declarations", "named files", "folders", "proxies", "outbound", "flushing", "disk",
+        "secret files", "mail", "legacy", "privileges", "issuer",
+    }  # fmt: skip
+    verdicts = told(blind)
+    assert {name: verdicts[name] for name in needed if verdicts[name].status == "pass"} == {}
