@@ -206,6 +206,8 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("operator")
     (folder / "secret").write_text("s")
     (folder / "semel-roots").write_text(RootKeyring.generate().text())
+    for name in ("secret", "semel-roots"):
+        (folder / name).chmod(0o600)
     meant = {
         "agency.norr-childcare": "https://childcare.norr.example",
         "agency.norr-planning": "https://planning.norr.example",
