@@ -32,7 +32,7 @@ from broker.notices.delivery import Courier
 from broker.notices.outbox import Outbox
 from broker.notices.security_events import Signals
 from broker.outbound import Outbound
-from broker.pages import operator_texts, render
+from broker.pages import operator_texts, problem, render
 from broker.publisher import Publisher
 from broker.routes import ROUTES, Route
 from broker.settings import Settings
@@ -172,8 +172,8 @@ def _endpoint(row: Route) -> Endpoint:
         telemetry.correlation.set(telemetry.new_correlation_id())
         try:
             response = respond(request, await run(row, request))
-        except Exception as problem:  # noqa: BLE001 - a page that cannot be written must not say why
-            telemetry.failure("failed", problem, route=row.path)
+        except Exception as fault:  # noqa: BLE001 - a page that cannot be written must not say why
+            telemetry.failure("failed", fault, route=row.path)
             said = f"error {telemetry.correlation.get()}\n"
             response = respond(request, Raw(said.encode(), "text/plain", 500, errors.NO_STORE))
         telemetry.log(
@@ -192,6 +192,8 @@ async def run(row: Route, request: Request) -> Answer:
     """Run one row: gather, act in its transaction, and give the answer once that is committed."""
     try:
         parameters.refuse_nul(request)
+        if row.runs not in {"none", "read"}:
+            parameters.refuse_prefetch(request)
         facts = await row.gather(request)
         result: Any = facts
         if not isinstance(facts, Answer | Refusal):
@@ -199,10 +201,10 @@ async def run(row: Route, request: Request) -> Answer:
         return _refused(result, row.speaks, request) if isinstance(result, Refusal) else result
     except needs.Stop as stop:
         return stop.answer  # type: ignore[no-any-return]  # Stop carries an Answer
-    except Exception as problem:  # noqa: BLE001 - the one place where every error becomes an answer
-        refused = errors.refusal(problem)
+    except Exception as fault:  # noqa: BLE001 - the one place where every error becomes an answer
+        refused = errors.refusal(fault)
         if refused.status >= 500:
-            telemetry.failure("failed", problem, route=row.path)
+            telemetry.failure("failed", fault, route=row.path)
         return _refused(refused, row.speaks, request)
 
 
@@ -235,14 +237,15 @@ async def _act(row: Route, request: Request, facts: Any) -> Any:
 
 
 def _refused(refused: Refusal, speaks: Speaks, request: Request) -> Answer:
-    telemetry.log("refused", error=refused.code, status=refused.status, reason=refused.description[:120])
-    return errors.render(refused, speaks, telemetry.correlation.get(), request.headers.get("authorization"))
+    telemetry.log("refused", error=refused.code, status=refused.status, reason=refused.description[:300])
+    said = errors.render(refused, speaks, telemetry.correlation.get(), request.headers.get("authorization"))
+    return problem.moved(request, said) if isinstance(said, Page) else said
 
 
-async def _unrouted(request: Request, problem: Exception) -> Response:
+async def _unrouted(request: Request, fault: Exception) -> Response:
     """Answer what no row serves: 404 and 405, as a page to a browser and as JSON to a program."""
     telemetry.correlation.set(telemetry.new_correlation_id())
-    status = problem.status_code if isinstance(problem, HTTPException) else 500
+    status = fault.status_code if isinstance(fault, HTTPException) else 500
     code = {404: "not_found", 405: "method_not_allowed"}.get(status, "server_error")
     speaks: Speaks = "page" if "text/html" in request.headers.get("accept", "") else "public"
     response = respond(request, _refused(Refusal(code, status=status), speaks, request))

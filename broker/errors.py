@@ -26,6 +26,9 @@ from wallet import errors as wallet_errors
 Speaks = Literal["page", "oauth", "resource", "public"]
 
 ALGS = f'algs="{" ".join(sorted(jws.ASYMMETRIC))}"'
+CORRELATION = (
+    "correlation_id"  # a member of ours in every error (RFC 6749 §5.2 lets there be more): it finds our log's lines
+)
 NO_STORE = {"Cache-Control": "no-store"}
 UNPRINTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 TRANSIENT = ("40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "08")
@@ -163,6 +166,7 @@ def render(refused: Refusal, speaks: Speaks, correlation_id: str, sent: str | No
     headers = {**NO_STORE, **refused.headers}
     if speaks == "resource" and refused.status == 401 and "WWW-Authenticate" not in headers:
         headers["WWW-Authenticate"] = _challenge(body, sent)
+    body[CORRELATION] = correlation_id
     return Json(body, status=refused.status, headers=headers)
 
 

@@ -135,3 +135,13 @@ def refuse_nul(request: Request) -> None:
     """Refuse an address that one of the two databases cannot even be asked for."""
     if "\x00" in request.scope["path"]:
         raise Malformed("the address holds a NUL character")
+
+
+def refuse_prefetch(request: Request) -> None:
+    """Refuse what a browser fetches before anybody pressed anything, where it would change something (Fetch, `Sec-Purpose`).
+
+    It would claim a pushed request, or begin an interaction, for a page that nobody opened; the press itself comes again.
+    """
+    purpose = " ".join(request.headers.getlist("sec-purpose") + request.headers.getlist("purpose")).lower()
+    if request.method == "GET" and "prefetch" in purpose:
+        raise Malformed("nothing is fetched ahead here", status=503)

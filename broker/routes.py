@@ -44,7 +44,7 @@ from broker.endpoints import (
     userinfo,
 )
 from broker.errors import Speaks
-from broker.pages import check_session, files
+from broker.pages import check_session, files, problem
 from broker.pages.agency import reference
 from broker.pages.citizen import (
     account,
@@ -173,6 +173,7 @@ ROUTES: list[Route] = [
     Route("GET",  "/sign-out",                                 sign_out.gather,         sign_out.act,            "none",  "NIST SP 800-63B-4 §5.1", "page"),
     Route("POST", "/sign-out",                                 sign_out.gather_decision, sign_out.act_decision,  "write", "NIST SP 800-63B-4 §5.1", "page"),
     Route("GET",  "/session/check",                            check_session.gather,    check_session.act,       "none",  "OpenID Connect Session Management 1.0 §3.2", "page"),
+    Route("GET",  "/problem",                                  problem.gather,          problem.act,          "none",  "OpenID Connect RP-Initiated Logout 1.0 §2", "page"),
     Route("GET",  "/signed-out",                               sign_out.gather_signed_out, sign_out.act_signed_out, "none", "NIST SP 800-63B-4 §5.1", "page"),
     Route("GET",  "/i/{tx}/sign-in",                           sign_in.gather,          sign_in.act,             "none",  "NIST SP 800-63B-4 §3.1.1", "page"),
     Route("POST", "/i/{tx}/sign-in",                           sign_in.gather_password, sign_in.act_password,    "write", "NIST SP 800-63B-4 §3.1.1", "page"),

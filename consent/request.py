@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from consent.catalogue import Catalogue
-from consent.errors import OverAsked, UnknownUse
+from consent.errors import NAMED, OverAsked, UnknownUse
 from consent.intended_use import IntendedUse, Uses
 
 USE = "use:"
@@ -93,13 +93,24 @@ def normalise(
         return None
     if len(named) != 1:
         raise UnknownUse("ask under one use: scope use:<id>" if named else "items are asked for under a use")
-    use = uses.get(named[0])
-    if use.client_id != client_id:
-        raise UnknownUse("no such use")
+    use = _own_use(uses, named[0], client_id)
     asked = DataRequest.whole(use)
     for one in (Narrowing(items=dict.fromkeys(narrowed) or None), *further):
         asked = _narrow(asked, one, use, uses.bundles)
     return asked
+
+
+def _own_use(uses: Uses, use_id: str, client_id: str) -> IntendedUse:
+    """Return a use of the client's own. What is wrong is told: the register of uses is public, so nothing is given away."""
+    try:
+        use = uses.get(use_id)
+    except UnknownUse as problem:
+        own = sorted(one.id for one in uses.current.values() if one.client_id == client_id)
+        listed = f"; this client's: {' '.join(own[:NAMED])}" if own else "; this client has none"
+        raise UnknownUse(f"no use has this id{listed}") from problem
+    if use.client_id != client_id:
+        raise UnknownUse("this use is registered for another client")
+    return use
 
 
 def _narrow(asked: DataRequest, by: Narrowing, use: IntendedUse, bundles: Mapping[str, str]) -> DataRequest:

@@ -133,8 +133,12 @@ def _refusal(refused: Refusals, status: int) -> dict[str, Any]:
                 "pattern": PRINTABLE,
                 "description": "For the developer who reads it",
             },
+            "correlation_id": {
+                "type": "string",
+                "description": "Finds what our log says of this request: name it when you ask us",
+            },
         },
-        "required": ["error"],
+        "required": ["error", "correlation_id"],
         "additionalProperties": False,
     }
     written: dict[str, Any] = {"description": refused.text, "content": {"application/json": {"schema": schema}}}

@@ -235,10 +235,22 @@ def test_what_no_row_serves(whole: Whole, method: str, path: str, accept: str, s
         assert f'data-code="{code}"' in answer.text
         assert 'id="correlation-id"' in answer.text
     else:
-        assert answer.json() == {"error": code}
+        assert answer.json() == {"error": code, "correlation_id": answer.json()["correlation_id"]}
 
 
 # --- what every response carries
+
+
+@pytest.mark.parametrize(
+    "path", ["/token", "/userinfo", "/nothing", "/registration", "/introspection", "/credential", "/ssf/streams"]
+)
+def test_every_json_error_names_its_log_lines(whole: Whole, capsys: pytest.CaptureFixture[str], path: str) -> None:
+    """An error does not hide its cause: `correlation_id` is the one our log has, beside the reason."""
+    answer = whole.client().post(path)
+    assert answer.status_code >= 400
+    said = answer.json()["correlation_id"]
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    assert [line["error"] for line in lines if line.get("correlation_id") == said and line["event"] == "refused"]
 
 
 @pytest.mark.parametrize(

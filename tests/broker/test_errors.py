@@ -175,7 +175,7 @@ FORMS: list[tuple[str, errors.Speaks, Refusal, dict[str, Any]]] = [
 def test_programs_get_json(section: str, speaks: errors.Speaks, refused: Refusal, body: dict[str, Any]) -> None:
     said = errors.render(refused, speaks, "c0ffee")
     assert isinstance(said, Json)
-    assert (said.status, said.body) == (refused.status, body), section
+    assert (said.status, said.body) == (refused.status, body | {"correlation_id": "c0ffee"}), section
     assert said.headers["Cache-Control"] == "no-store"
     assert "WWW-Authenticate" not in said.headers
 

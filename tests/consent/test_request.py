@@ -69,13 +69,17 @@ def test_asking_without_a_use_of_ones_own(uses, scopes, client):
         request.normalise(["openid", *scopes], uses, client)
 
 
-def test_a_foreign_use_looks_like_none(uses):
+def test_a_foreign_use_is_told_from_none(uses):
+    """The register of uses is public: an error that hides its cause would hide nothing else."""
     said = []
     for scope, client in ((USE, "norr-planning"), ("use:norr.no-such-use", CLIENT)):
         with pytest.raises(UnknownUse) as refused:
             request.normalise([scope], uses, client)
         said.append(refused.value.description)
-    assert said[0] == said[1]
+    assert said == [
+        "this use is registered for another client",
+        f"no use has this id; this client's: {USE.removeprefix('use:')}",
+    ]
 
 
 @pytest.mark.parametrize("scopes", [[], ["openid"], ["openid", "offline_access"]])

@@ -630,3 +630,48 @@ def test_the_one_the_hint_names(asking: Asking) -> None:
 
 def test_the_cookie_policy() -> None:
     assert needs.cookie_name(True, plain.COOKIE + "x") == "__Host-semel-r-x"
+
+
+# --- errors that do not hide their cause, and what they leave behind
+
+
+@pytest.mark.parametrize(
+    "header", [{"sec-purpose": "prefetch"}, {"sec-purpose": "prefetch;prerender"}, {"purpose": "prefetch"}]
+)
+def test_a_prefetch_claims_nothing(whole: Whole, header: dict[str, str]) -> None:
+    """Fetch `Sec-Purpose`: nobody pressed anything yet; whoever does has the request."""
+    agency, maria = whole.agency(), whole.citizen()
+    address = agency.asks()
+    ahead = whole.client(**header).get(address)
+    assert (ahead.status_code, ahead.headers["cache-control"]) == (503, "no-store")
+    assert maria.open(address).has("sign-in")
+
+
+def test_a_use_that_is_not_there_and_one_of_another(asking: Asking) -> None:
+    """A typing error is told from another's use: the register of uses is public."""
+    said = []
+    for use in ("norr.building-permt", "norr.childcare-allowance"):
+        sent = arrive(asking.whole.citizen(), asking.address(scope=f"openid use:{use}"))
+        said.append(dict(parse_qsl(urlsplit(sent.headers["location"]).query))["error_description"])
+    assert said == [
+        "no use has this id; this client's: norr.building-permit",
+        "this use is registered for another client",
+    ]
+
+
+HINTS = {"id_token_hint": "a.b.c", "login_hint": "maria"}
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_a_refused_address_that_tells_of_a_person_does_not_stay(asking: Asking, name: str) -> None:
+    """What the browser keeps in its history is an address of ours that says nothing and shows the same page."""
+    person = asking.whole.citizen()
+    sent = arrive(person, asking.address(client_id="nobody", **{name: HINTS[name]}))
+    assert (sent.status_code, sent.headers["referrer-policy"]) == (303, "no-referrer")
+    assert HINTS[name] not in sent.headers["location"]
+    page = arrive(person, sent.headers["location"])
+    assert (page.status_code, told(page)) == (400, "unknown_client")
+    asking.whole.clock.later(3601)
+    assert arrive(person, sent.headers["location"]).status_code == 404
+    assert arrive(person, "/problem?about=" + "A" * 200).status_code == 404
+    assert arrive(person, "/problem").status_code == 404

@@ -183,7 +183,10 @@ def test_what_is_not_there_for_this_token(whole: Whole, maria: Citizen, method: 
     caller.dpop = keeper.dpop if caller.client_id == keeper.client_id else caller.dpop
     size = whole.size()
     answer = caller.call(method, f"/grants/{grant_id}", token=token["access_token"])
-    assert (answer.status_code, answer.json()) == (404, {"error": "not_found", "error_description": "no such grant"})
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"error": "not_found", "error_description": "no such grant", "correlation_id": answer.json()["correlation_id"]},
+    )
     assert whole.size() == size
     with whole.parts.database.read() as tx:
         assert set(tx.execute(select(permission.c.state)).scalars()) == {"live"}

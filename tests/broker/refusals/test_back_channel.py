@@ -65,7 +65,7 @@ def behind_the_front(agency: Agency) -> str:
 def told(answer: httpx2.Response, status: int, code: str) -> None:
     """The protocol's form and nothing else (RFC 6749 §5.2)."""
     assert (answer.status_code, answer.json()["error"]) == (status, code)
-    assert answer.json().keys() <= {"error", "error_description"}
+    assert answer.json().keys() <= {"error", "error_description", "correlation_id"}
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
     assert "date" in answer.headers

@@ -80,7 +80,7 @@ def test_a_body(broker: Whole, callers: dict[str, Any], path: str, body: bytes) 
         answer = send(callers, path, body)
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"] in {CODES.get(path, "invalid_request"), "invalid_request"}
-    assert answer.json().keys() <= {"error", "error_description"}
+    assert answer.json().keys() <= {"error", "error_description", "correlation_id"}
     assert answer.headers["content-type"] == JSON
 
 
