@@ -147,9 +147,13 @@ async def gather_password(request: Request) -> Attempt | Answer:
 
 
 def act_password(tx: Tx, attempt: Attempt, now: int) -> Answer:
-    """POST: begin a session: half of one when a code is still to come, whole for a password alone."""
-    entrance, person = attempt.entrance, attempt.person
-    if person is None:
+    """POST: begin a session: half of one when a code is still to come, whole for a password alone.
+
+    What was compared must still count: while it was, support or the person may have set something else.
+    """
+    entrance, compared = attempt.entrance, attempt.person
+    person = None if compared is None else people.by_id(tx, compared.person_id)
+    if person is None or compared is None or person.disabled or person.password_hash != compared.password_hash:
         return form_page(entrance, username=attempt.username, error="wrong", status=403)
     if attempt.renewed is not None:
         people.renew_password(tx, person.person_id, attempt.renewed)

@@ -177,3 +177,13 @@ def test_entries_and_notes_are_one_list_over_all_pages(issuer: Issuer) -> None:
     assert kinds.count("You agreed to share") == entries
     whens = re.findall(r'class="semel-events__when"><time datetime="([^"]+)"', seen)
     assert whens == sorted(whens, reverse=True)
+
+
+def test_an_offer_that_no_wallet_collected_ran_out(issuer: Issuer) -> None:
+    """It was not used up: nobody got anything."""
+    permission = given(issuer)
+    issuer.later(3600)
+    listed = issuer.browser.get("/account/sharing").text
+    assert f'data-permission="{permission}" data-state="expired"' in listed
+    assert "Ran out" in listed
+    assert "Used up" not in listed

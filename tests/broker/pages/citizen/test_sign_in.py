@@ -5,11 +5,14 @@ import re
 import pytest
 from sqlalchemy import select, update
 
+from broker import needs
 from broker.answers import Refusal
 from broker.authorization import pushed
+from broker.pages.citizen import sign_in
+from broker.people import people
 from broker.tables import person, session
 from keys import opaque
-from tests.broker.pages.citizen.visiting import PASSWORD, text
+from tests.broker.pages.citizen.visiting import PASSWORD, SECRET, text
 
 COOKIE = "__Host-semel"
 
@@ -326,3 +329,29 @@ def test_in_arabic(site):
     page = site.browser(**{"accept-language": "ar"}).get("/sign-in")
     assert '<html lang="ar"' in page.text.replace("'", '"')
     assert 'dir="rtl"' in page.text
+
+
+@pytest.mark.parametrize("meanwhile", ["reset", "disabled", "app", "nothing"])
+def test_what_changed_while_a_password_was_compared(site, meanwhile):
+    """A reset is not undone by a sign-in that was under way, and an app that was just connected is asked for."""
+    of = site.enrol("plain", secret=None, proofing="low")
+    parts, roots = site.provider.parts, site.provider.parts.roots
+    with parts.database.write() as tx:
+        compared = people.by_id(tx, of)
+        if meanwhile == "reset":
+            people.renew_password(tx, of, people.UNSET)
+        elif meanwhile == "disabled":
+            tx.execute(update(person).values(disabled=1))
+        elif meanwhile == "app":
+            people.set_second_factor(tx, roots, of, SECRET, 0)
+    seen = needs.Visitor("b" * 43, None, "en", "t", ())
+    attempt = sign_in.Attempt(sign_in.Entrance(parts, seen, None, None), "plain", compared, "an old one", ())
+    with parts.database.write() as tx:
+        answer = sign_in.act_password(tx, attempt, site.provider.now)
+        stored = people.by_id(tx, of).password_hash
+    if meanwhile in {"reset", "disabled"}:
+        assert (answer.status, live(site)) == (403, [])
+        assert stored != "an old one"
+    else:
+        assert answer.location == ("/sign-in/code" if meanwhile == "app" else "/account")
+        assert [state for state, *_ in live(site)] == ["password" if meanwhile == "app" else "full"]
