@@ -45,8 +45,13 @@ def site(port: int) -> dict[str, Any]:
     return {**BASELINE, "redirect_uris": [callback], **told}
 
 
+def sign_in(port: int, callback: str) -> dict[str, Any]:
+    """A web site on this machine that wants to know who somebody is, and nothing else."""
+    return {**BASELINE, "redirect_uris": [f"http://127.0.0.1:{port}{callback}"], "scope": "openid profile email"}
+
+
 def clients(below: Certified, port: int) -> dict[str, Client]:
-    """Who asks here, each under its own use; web sites listen at `port` and the next."""
+    """Who asks here, each under its own use; web sites listen at `port` and the next four."""
     own, known = certified("CN=self-signed"), certified("CN=vouched-for", below, names=(x509.DNSName(NAME),))
     known = replace(known, chain=(below,))
     named = {"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": NAME}
@@ -66,6 +71,9 @@ def clients(below: Certified, port: int) -> dict[str, Client]:
         Client("files", {**machine, "serves": [FILES]}),
         Client("apache", site(port), secret=SECRET),
         Client("apache-form", {**site(port + 1), **BY_BODY, "scope": "openid profile email"}, secret=SECRET),
+        Client("oauth2-proxy", sign_in(port + 2, "/oauth2/callback"), secret=SECRET),
+        Client("authjs", sign_in(port + 3, "/auth/callback/semel"), secret=SECRET),
+        Client("passport", {**sign_in(port + 4, "/callback"), **BY_BODY}, secret=SECRET),
         Client("authlib", {**BASELINE, **REFRESHING}, secret=SECRET),
         Client("authlib-post", {**BASELINE, **REFRESHING, **BY_BODY}, secret=SECRET),
         Client("authlib-key", {**BASELINE, **REFRESHING, **BY_KEY}),
@@ -80,7 +88,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder: Path = tmp_path_factory.mktemp("peers")
     ca = certified("CN=Test authority", ca=True)
     below = certified("CN=Test authority for agencies", ca, ca=True)
-    first = free_ports(services.PORTS + 2)
+    first = free_ports(services.PORTS + 5)
     asking = clients(below, first + services.PORTS)
     with services.running(folder, [ca, below], asking, first) as running:
         yield running

@@ -26,7 +26,7 @@ import httpx2
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from broker import demo
+from broker import demo, personas
 from broker.clients import secret
 from broker.serve import die_with_parent
 from examples.browse import Browser, Page
@@ -41,6 +41,7 @@ SIGNED_OUT = f"{CALLBACK}/signed-out"
 USE = "norr.childcare-allowance"
 ENCRYPTS = {"use": "enc", "alg": "ECDH-ES"}
 PEOPLE = 60
+TOLD = ("id", "username", "password", "totp_secret", "display_name", "email")
 PORTS = 6
 #: The lines of the shipped configuration that an operator changes, and what the test writes there.
 YOURS = (
@@ -126,6 +127,11 @@ class Person(Browser):
         self.http = httpx2.Client(verify=context, follow_redirects=False, timeout=30, trust_env=False)
         self.http.event_hooks["request"].append(lambda request: self.visited.append(request.url))
         self.known, self.codes = known, codes
+
+    @property
+    def name(self) -> str:
+        """What they are called in their account."""
+        return str(self.known["display_name"])
 
     def _page(self, answer: httpx2.Response) -> Page:  # type: ignore[override]  # follows redirects one by one
         for _ in range(20):
@@ -316,7 +322,8 @@ def running(folder: Path, authorities: list[Certified], clients: dict[str, Clien
         client.declare(declared)
     service.plan.data.mkdir(mode=0o700)
     demo.fill_config(declared, service.plan.data / "config", service.plan.placeholders())
-    service.people[:] = demo.describe(service.plan)["personas"]
+    people = personas.load(service.plan.data / "config")
+    service.people[:] = [{name: getattr(one, name) for name in TOLD} for one in people]
     with ExitStack() as stack:
         env, log = service.environment(), folder / "broker.log"
         programs = demo.commands(service.plan)
