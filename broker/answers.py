@@ -109,13 +109,15 @@ class Page:
 class Refusal:
     """A refusal that must be remembered: a value, so that what was written beside it commits. Falsy.
 
-    `code` is the protocol's error code; `description` plain ASCII for the developer who reads it.
+    `code` is the protocol's error code; `description` plain ASCII for the developer who reads it. `about` is what a page says
+    beside it: the `service` at fault and its `contact`.
     """
 
     code: str
     description: str = ""
     status: int = 400
     headers: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """No: a refusal is not a success."""

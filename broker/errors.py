@@ -156,7 +156,7 @@ def render(refused: Refusal, speaks: Speaks, correlation_id: str, sent: str | No
     if speaks == "page":
         return Page(
             "problem.html",
-            {"code": refused.code, "correlation_id": correlation_id},
+            {"code": refused.code, "correlation_id": correlation_id, **refused.about},
             status=refused.status,
             headers=refused.headers,
         )

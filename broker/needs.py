@@ -110,11 +110,7 @@ class Visitor:
 
 
 def ends_at(request: Request, asked: AuthorizationRequest) -> None:
-    """Note to whose client this interaction goes back: every page of it lets its forms end there (CSP level 3 §6.3.1).
-
-    A browser follows the redirects of a form's answer under the policy of the page that had the form. Called once the
-    interaction is known to be this browser's; nothing is noted where a client waits elsewhere and nobody is sent back.
-    """
+    """Note where this browser's interaction goes back, if anywhere: every page of it lets its forms end there (CSP level 3 §6.3.1)."""
     if not asked.waits:
         source = web_address.policy_source(asked.redirect_uri)
         check_sources(source)  # before anything is decided, since nothing after a commit may fail
@@ -123,8 +119,7 @@ def ends_at(request: Request, asked: AuthorizationRequest) -> None:
 
 def client_source(request: Request) -> str | None:
     """Give what `ends_at` noted; None for a page outside any interaction."""
-    known = getattr(request.state, "client_source", None)
-    return known if isinstance(known, str) else None
+    return cast("str | None", getattr(request.state, "client_source", None))
 
 
 def parts(request: Request) -> Parts:
@@ -249,8 +244,8 @@ def unchecked(wired: Parts, client: Client, given: parameters.Parameters, now: i
 
 
 def _bound(browser: str, session: sessions.Session | None) -> bytes:
-    """What a form token is bound to: this browser and this session."""
-    return opaque.digest(browser) + (session.id_hash if session else b"")
+    """What a form token is bound to: this browser and this session, for as long as the same person goes on in it."""
+    return opaque.digest(browser) + (session.secret if session else b"")
 
 
 def signed_in(request: Request) -> sessions.Session:
@@ -269,24 +264,26 @@ class Stop(Exception):
         self.answer = answer
 
 
+def recognised(request: Request) -> None:
+    """Refuse (403 `no_cookies`) a browser that sends back no cookie of ours: no form of its can ever be accepted."""
+    if not cookie(request, "semel-browser"):
+        raise Wire("no_cookies", "the browser sent no cookie of ours", status=403)
+
+
 async def form(request: Request) -> parameters.Parameters:
     """Read a page's form, refusing what another site or another session sent (403).
 
-    The hidden `form_token` always counts; `Sec-Fetch-Site`, when present, must be `same-origin`; `Origin` is compared
-    only when that header is absent.
+    `Sec-Fetch-Site`, when present, must be `same-origin`; `Origin` is compared only when that header is absent.
     """
     wired = parts(request)
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site is not None and site != "same-origin":
-        raise Wire("cross_site", status=403)
-    if site is None and origin is not None and origin != wired.issuer:
+    if site != "same-origin" if site is not None else origin not in {None, wired.issuer}:
         raise Wire("cross_site", status=403)
     given = await parameters.read(request)
-    who = visitor(request)
+    recognised(request)
+    who, sent = visitor(request), given.get("form_token", "")
     try:
-        wired.roots.ring("form").verify_mac(
-            _bound(who.browser, who.session), bytes.fromhex(given.get("form_token", ""))
-        )
+        wired.roots.ring("form").verify_mac(_bound(who.browser, who.session), bytes.fromhex(sent))
     except (ValueError, keys_errors.KeysError) as problem:
         raise Wire("form_expired", status=403) from problem
     return given

@@ -1,16 +1,29 @@
-"""Telling a client that waits what became of its request: the row it asks about, and a ping where it registered one (CIBA Core §10.2)."""
+"""What becomes of a request: whether a sign-in serves it, and its end without data.
+
+A client that waits is told in the row it asks about, and by a ping where it registered one (CIBA Core §10.2).
+"""
 
 from __future__ import annotations
 
 from broker import needs
 from broker.answers import Answer
-from broker.authorization import ending, response, waiting
+from broker.authorization import ending, response, session_check, waiting
+from broker.authorization.pushed import PushedRequest
 from broker.authorization.request import AuthorizationRequest
 from broker.authorization.waiting import State
 from broker.database import Tx
+from broker.sign_in.session import Session
 from keys import canonical
 
 PING = "ciba_ping"
+
+
+def lacking(
+    tx: Tx, wired: needs.Parts, claimed: PushedRequest, session: Session, now: int
+) -> session_check.Lacking | None:
+    """Name what a session lacks for a request (`session_check`); None where it suffices."""
+    ring = wired.roots.ring("cookie")
+    return session_check.lacking(tx, claimed, session, vault=wired.vault, ring=ring, uses=wired.uses, now=now)
 
 
 def decide(tx: Tx, wired: needs.Parts, tx_id: str, state: State, now: int) -> bool:
@@ -41,13 +54,16 @@ def refused(
     error: str,
     now: int,
     service: ending.SERVICE = None,
+    description: str = "",
 ) -> Answer:
     """End a request without data; the client that waits is told `access_denied`, whatever was the reason.
 
-    `service` is who asked, for the page that says so.
+    `service` is who asked, for the page that says so; `description` is for the client's developer (RFC 6749 §4.1.2.1).
     """
     if not asked.waits:
-        return response.error(asked, error, issuer=wired.issuer, keyring=wired.keyring, now=now)
+        return response.error(
+            asked, error, issuer=wired.issuer, keyring=wired.keyring, now=now, description=description
+        )
     ended = decide(tx, wired, tx_id, "refused", now)
     outcome = "refused" if error == "access_denied" else "impossible"
     return ending.answered(outcome, service) if ended else ending.expired(service)

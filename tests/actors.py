@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,10 @@ def unb64(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+#: While a form is sent: its page's address and policy. Several hands may press at once.
+UNDER: ContextVar[tuple[str, str] | None] = ContextVar("under", default=None)
+
+
 class Walker(Browser):
     """A browser that notes every address it goes to, and stops at the door of an agency that the test plays itself.
 
@@ -56,20 +61,19 @@ class Walker(Browser):
     """
 
     def __init__(self, visited: list[str], address: str) -> None:
-        self.visited, self.policies, self.policy = visited, {}, None
+        self.visited, self.policies = visited, {}
         transport = httpx2.HTTPTransport(local_address=address)  # of this machine, so that nobody is taken for a crowd
         self.http = httpx2.Client(transport=transport, follow_redirects=False, timeout=30, trust_env=False)
         self.http.event_hooks["request"].append(lambda request: visited.append(str(request.url)))
 
     policies: dict[str, str]  # of each page's address, as it came last
-    policy: tuple[str, str] | None  # while a form is sent: its page's address and policy
 
     def submit(self, page: Page, form_id: str, button: str, **filled: str | list[str]) -> Page:
-        self.policy = page.url, self.policies.get(page.url, "")
+        under = UNDER.set((page.url, self.policies.get(page.url, "")))
         try:
             return super().submit(page, form_id, button, **filled)
         finally:
-            self.policy = None
+            UNDER.reset(under)
 
     def _page(self, answer: httpx2.Response) -> Page:  # type: ignore[override]  # follows redirects one by one
         for _ in range(20):
@@ -77,7 +81,8 @@ class Walker(Browser):
                 self.policies[str(answer.url)] = answer.headers.get("content-security-policy", "")
                 return super()._page(answer)
             target = urljoin(str(answer.url), answer.headers["location"])
-            assert self.policy is None or may_end(*self.policy, target), f"a form on {self.policy} ended at {target}"
+            under = UNDER.get()
+            assert under is None or may_end(*under, target), f"a form on {under} ended at {target}"
             if parse_qs(urlsplit(target).query).get("state", [""])[0].startswith(PLAYED):
                 self.visited.append(target)
                 return Page(target, answer.status_code, Element("page", {}))
@@ -160,6 +165,10 @@ class Citizen:
         """Arrive from an agency (its address for the browser) and sign in if asked to."""
         page = self.open(address)
         return self.sign_in(page) if page.has("sign-in") else page
+
+    def goes_back(self, page: Page) -> Page:
+        """Read that the service cannot be used, and press the button that leads back to it."""
+        return self.press(page, "not-possible-back", "continue")
 
     def shares(self, page: Page, *items: str, **more: str) -> Page:
         """Press Share with these optional items ticked, then Continue; where the browser ends."""

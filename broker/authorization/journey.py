@@ -125,8 +125,11 @@ def code(handle: bytes, journey_id: str) -> str:
 
 
 def binding(handle: bytes, session: Session) -> bytes:
-    """Name the session a journey belongs to so that only who holds its handle can: no row leads from a person to an agency."""
-    return hmac.digest(handle, b"semel/journey-session/v1" + session.id_hash, hashlib.sha256)
+    """Name the session a journey belongs to so that only who holds its handle can: no row leads from a person to an agency.
+
+    It stays the same one when the same person proves again who they are, in another tab for another agency.
+    """
+    return hmac.digest(handle, b"semel/journey-session/v2" + session.secret, hashlib.sha256)
 
 
 def begin(

@@ -30,6 +30,9 @@ _CLAIM = (
 _FIND = select(_row.tx, _row.request, _row.pushed).where(
     _row.tx == bindparam("name"), _row.browser == bindparam("who"), _row.closed == 0
 )
+_ENDED = select(_row.tx, _row.request, _row.pushed).where(
+    _row.tx == bindparam("name"), _row.browser == bindparam("who"), _row.closed == 1
+)
 _CLOSE = update(pushed_request).where(_row.tx == bindparam("name")).values(closed=1)
 
 
@@ -111,9 +114,9 @@ def claim(tx: Tx, request_uri: str, client_id: str, browser_hash: bytes, now: in
     return PushedRequest(claimed.tx, from_json(claimed.request), claimed.pushed)
 
 
-def find(tx: Tx, name: str, browser_hash: bytes) -> PushedRequest | None:
-    """Return the open request behind `/i/{tx}/…` when this browser claimed it."""
-    found = tx.execute(_FIND, {"name": name, "who": _bound(browser_hash, name)}).one_or_none()
+def find(tx: Tx, name: str, browser_hash: bytes, *, ended: bool = False) -> PushedRequest | None:
+    """Return the open request (or the `ended` one) behind `/i/{tx}/…` when this browser claimed it."""
+    found = tx.execute(_ENDED if ended else _FIND, {"name": name, "who": _bound(browser_hash, name)}).one_or_none()
     return None if found is None else PushedRequest(found.tx, from_json(found.request), found.pushed)
 
 

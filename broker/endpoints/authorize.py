@@ -8,6 +8,8 @@ client's, afterwards in the answer to the client.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -18,10 +20,8 @@ from broker.answers import Answer, Cookie, Redirect, Refusal
 from broker.authorization import (
     checks,
     ending,
-    hints,
     journey,
     plain,
-    prompt,
     pushed,
     request_object,
     response,
@@ -34,7 +34,6 @@ from broker.clients.registry import Client
 from broker.database import Tx
 from broker.errors import Wire
 from broker.parameters import Parameters
-from broker.sign_in.session import Session
 
 PATH = "/authorize"
 SECOND = 1_000_000
@@ -80,7 +79,8 @@ async def gather(request: Request) -> Facts | Answer:
         if wired.registry.active(facts.client_id) is None:
             raise Wire("invalid_request_uri", "the request is unknown, used or too old")
         return facts
-    asked = await _unchecked(wired, given, now, sender.code(request))
+    with _fault_of_the_service(wired, given):
+        asked = await _unchecked(wired, given, now, sender.code(request))
     try:
         brought = PushedRequest(plain.new_id(), checks.check(asked, checks.At.AUTHORIZE), now)
         return replace(facts, brought=brought, kept=needs.keep_plain(request, brought))
@@ -129,13 +129,35 @@ async def _signed(wired: needs.Parts, given: Parameters, client: Client, now: in
     return given.get("request")
 
 
+@contextmanager
+def _fault_of_the_service(wired: needs.Parts, given: Parameters) -> Iterator[None]:
+    """Let the page that tells what is wrong with a request name the service that sent it, and whom to ask there."""
+    try:
+        yield
+    except Exception as problem:
+        refused = errors.refusal(problem)
+        client = wired.registry.active(given.get("client_id", ""))
+        if client is None or refused.status >= 500:
+            raise
+        said = Wire(refused.code, refused.description, status=refused.status, headers=refused.headers)
+        said.refusal = replace(said.refusal, about={"agency": client.client_name, "contact": _contact(client)})
+        raise said from problem
+
+
+def _contact(client: Client) -> str | None:
+    """Whom people reach at a client, as far as it registered that."""
+    return next(iter(client.contacts), None) or client.client_uri
+
+
 def _told(wired: needs.Parts, asked: Unchecked, problem: Exception) -> Answer:
     """Answer the client that its request is refused; raise where nobody may be sent back, or the fault is ours."""
     refused = errors.refusal(Wire("invalid_request", str(problem)) if isinstance(problem, ValueError) else problem)
     if refused.status >= 500:
         raise problem
+    with _fault_of_the_service(wired, asked.parameters):
+        back = checks.way_back(asked)
     return response.error(
-        checks.way_back(asked),
+        back,
         refused.code,
         issuer=wired.issuer,
         keyring=wired.keyring,
@@ -169,7 +191,8 @@ async def gather_post(request: Request) -> Posted | Answer:
     given, wired, now = await parameters.read(request), needs.parts(request), needs.parts(request).clock()
     if _is_pushed(given):
         return _to_get(given.get("client_id", ""), given["request_uri"])
-    asked = await _unchecked(wired, given, now, sender.code(request))
+    with _fault_of_the_service(wired, given):
+        asked = await _unchecked(wired, given, now, sender.code(request))
     try:
         checked = checks.check(asked, checks.At.AUTHORIZE)
     except Exception as problem:  # noqa: BLE001 - as above
@@ -218,11 +241,11 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Answer | 
     if journey.get(tx, claimed.tx) is not None:
         return Redirect(f"/i/{claimed.tx}/consent", cookies=cookies)
     wired, asked, session = facts.wired, claimed.request, facts.visitor.session
-    lacking = "" if session is None else _lacking(tx, wired, claimed, session, now)
+    lacking = "" if session is None else outcome.lacking(tx, wired, claimed, session, now)
     if session is None or lacking is not None:
-        if not lacking and "none" not in asked.prompt:
-            return _to_sign_in(tx, facts, claimed, cookies, now)
-        return _back(tx, wired, claimed, lacking or "login_required", now)
+        if "none" in asked.prompt:
+            return outcome.refused(tx, wired, asked, claimed.tx, error=lacking or "login_required", now=now)
+        return _to_page(tx, facts, claimed, "not-possible" if lacking else "sign-in", cookies=cookies, now=now)
     elsewhere = waiting.get(tx, claimed.tx) if asked.waits else None
     if asked.waits and (elsewhere is None or not elsewhere.open_at(now)):
         return ending.expired(None)
@@ -243,46 +266,20 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Answer | 
     return Redirect(f"/i/{claimed.tx}/consent", cookies=(*cookies, *done, *facts.forgotten, held))
 
 
-def _to_sign_in(
-    tx: Tx, facts: Facts, claimed: PushedRequest, cookies: tuple[Cookie, ...], now: int
+def _to_page(
+    tx: Tx, facts: Facts, claimed: PushedRequest, page: str, *, cookies: tuple[Cookie, ...], now: int
 ) -> Answer | Refusal:
-    """Keep the request while the person signs in: in a cookie, or stored where none can hold it."""
+    """Keep the request while the person signs in, or reads why that does not serve: in a cookie, or stored where none can hold it."""
     if facts.kept is None:
         lifetime = facts.wired.durations.journey * 2 * SECOND
         wait = plain.store(tx, claimed, facts.visitor.browser_hash, facts.sender, now, lifetime=lifetime)
         if wait is not None:
             return _too_many(wait)
-    return Redirect(f"/i/{claimed.tx}/sign-in", cookies=(*cookies, *(facts.kept or ())))
+    return Redirect(f"/i/{claimed.tx}/{page}", cookies=(*cookies, *(facts.kept or ())))
 
 
 def _too_many(wait: int) -> Refusal:
     return Refusal("too_many", status=429, headers={"Retry-After": str(wait)})
-
-
-def _lacking(tx: Tx, wired: needs.Parts, claimed: PushedRequest, session: Session, now: int) -> str | None:
-    """Name what a session lacks for a request: an error, or nothing of its own (empty) where signing in again mends it.
-
-    It does when the sign-in is half done, too old, or was somebody else's and made before the request. None: lacks nothing.
-    """
-    asked = claimed.request
-    if session.state != "full" or not prompt.is_met(
-        asked, auth_time=session.auth_time, pushed_at=claimed.pushed_at, now=now
-    ):
-        return ""
-    if not _is_expected(tx, wired, asked, session):
-        return "" if session.auth_time < claimed.pushed_at else "login_required"
-    return None if _reached(wired, asked, session) else "unmet_authentication_requirements"
-
-
-def _is_expected(tx: Tx, wired: needs.Parts, asked: AuthorizationRequest, session: Session) -> bool:
-    """Whether this is the one person the agency asks for, if it names one (OpenID Connect Core §3.1.2.1, §5.5.1)."""
-    hint = hints.of(asked, wired.roots.ring("cookie"))
-    return hint.subject is None or hint.names(wired.vault.person(tx, session.person_id).pairwise)
-
-
-def _reached(wired: needs.Parts, asked: AuthorizationRequest, session: Session) -> bool:
-    use = wired.uses.version(asked.data.use_id, asked.data.version)
-    return prompt.is_enough(asked, session.acr, use.minimum_acr)
 
 
 def _spoken(facts: Facts, asked: AuthorizationRequest) -> tuple[Cookie, ...]:
@@ -292,7 +289,3 @@ def _spoken(facts: Facts, asked: AuthorizationRequest) -> tuple[Cookie, ...]:
     if known is None or facts.language_chosen:
         return ()
     return (needs.set_cookie(facts.wired, "semel-lang", known, None),)
-
-
-def _back(tx: Tx, wired: needs.Parts, claimed: PushedRequest, error: str, now: int) -> Answer:
-    return outcome.refused(tx, wired, claimed.request, claimed.tx, error=error, now=now)

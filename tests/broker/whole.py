@@ -98,7 +98,7 @@ class Near(Walker):
     """A browser in this process."""
 
     def __init__(self, visited: list[str], client: TestClient) -> None:
-        self.visited, self.http, self.policies, self.policy = visited, client, {}, None
+        self.visited, self.http, self.policies = visited, client, {}
         client.event_hooks["request"].append(lambda request: visited.append(str(request.url)))
 
 

@@ -37,8 +37,10 @@ def test_a_protected_child_is_not_named(world: World) -> None:
 
 def test_nobody_acts_for_the_dead(world: World) -> None:
     agency, person = world.agency(), world.citizen("deceased")
-    said = agency.receives(person.comes_from(agency.asks()))
-    assert said == {"error": "access_denied"}
+    page = person.comes_from(agency.asks())
+    assert page.get("not-possible")["data-reason"] == "not_eligible", "they read why before the agency learns anything"
+    said = agency.receives(person.goes_back(page))
+    assert said == {"error": "access_denied", "error_description": "subject_not_eligible"}
     assert "access.released" not in [event.type for event in world.inside.events(person)]
     assert person.sharing() == {}
 

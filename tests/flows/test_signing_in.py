@@ -72,7 +72,7 @@ def test_wrong_ones_are_told_alike(world: World, changed: dict[str, str]) -> Non
 def test_identity_was_never_proven(world: World, persona: str) -> None:
     person, agency = world.citizen(persona), world.agency()
     before = world.inside.events(person)
-    assert agency.receives(person.comes_from(agency.asks())) == UNMET
+    assert agency.receives(person.goes_back(person.comes_from(agency.asks()))) == UNMET
     assert person.open("/account").status == 200
     assert world.inside.events(person) == before
 

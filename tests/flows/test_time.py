@@ -75,7 +75,7 @@ def test_a_receipt_nobody_continued_from(world: World, clock: Hand) -> None:
     done = person.press(person.open(agency.asks()), "consent", "share")
     clock.moves_on(601)
     late = person.press(done, "done", "continue")
-    assert (late.status, late.get("already")["data-outcome"]) == (410, "shared"), "not that nothing was shared"
+    assert (late.status, late.get("already")["data-outcome"]) == (410, "uncollected"), "not that nothing was shared"
     assert len(person.sharing()) == 2, "what was shared stands in the account, where it can be stopped"
 
 

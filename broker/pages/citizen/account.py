@@ -18,7 +18,7 @@ from broker import needs, parameters
 from broker.answers import Later, Page, Redirect, Refusal
 from broker.authorization import journey
 from broker.database import Tx
-from broker.pages.citizen import requests, told
+from broker.pages.citizen import documents, requests, told
 from broker.people import activity, people
 from consent import history, ledger_entry, permission
 from consent.history import Event
@@ -40,6 +40,7 @@ class Facts:
     wired: needs.Parts = field(repr=False)
     person_id: str
     language: str
+    acr: str
     permission_id: str = ""
     before: int | None = None
     before_note: str | None = None
@@ -67,6 +68,7 @@ async def gather(request: Request) -> Facts:
         wired=needs.parts(request),
         person_id=session.person_id,
         language=needs.visitor(request).language,
+        acr=session.acr,
         permission_id=named if ID.fullmatch(named) else "",
         before=int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None,
         before_note=note if ID.fullmatch(note) else None,
@@ -81,6 +83,7 @@ async def gather_stop(request: Request) -> Facts:
         wired=facts.wired,
         person_id=facts.person_id,
         language=facts.language,
+        acr=facts.acr,
         permission_id=facts.permission_id,
         pressed=form.get("action") == "stop-sharing",
         ask_erasure=form.get("ask_erasure") == "yes",
@@ -98,6 +101,9 @@ def show_account(tx: Tx, facts: Facts, now: int) -> Page:
         "person": people.profile(tx, facts.wired.vault, facts.person_id).display_name,
         "live": sum(one.standing(now) == "live" for one in held),
         "documents": sum(event.type == "credential.issued" for event in events),
+        "offerable": next(
+            (kind.shown(facts.language).name for kind in documents.offerable(facts.wired, facts.acr)), None
+        ),
         "waiting": len(requests.waiting_for(tx, facts.wired, facts.person_id, now)),
         "latest": voice.event(used[0]) if used else None,
     }

@@ -142,12 +142,19 @@ def _receipt(tx: Tx, visit: Visit, stream: Stream) -> release.ReleaseReceipt | N
 
 
 def act(tx: Tx, facts: Facts, now: int) -> Answer | tuple[Answer | Later, list[Entry]]:
-    """Put the question; or send the browser back where nothing is asked."""
+    """Put the question; or send the browser back where nothing is asked, by way of the page that says why nothing can be."""
     if facts.enters:
         return ask(tx, facts, now)
+    if not isinstance(facts.verdict, decision.Granted) and "none" not in facts.visit.journey.request.prompt:
+        return visits.overtaken(tx, facts.visit) or Redirect(facts.visit.path("not-possible"))
+    return conclude(tx, facts, now)
+
+
+def conclude(tx: Tx, facts: Facts, now: int) -> Answer:
+    """End a visit in which nothing is asked: inside what was decided before, or without data."""
     if isinstance(facts.verdict, decision.Granted):
         return again(tx, facts.visit, facts.verdict, now)
-    return visits.overtaken(tx, facts.visit) or end(tx, facts, now)
+    return visits.overtaken(tx, facts.visit) or endings.back(tx, facts.visit, impossible(facts), now)
 
 
 def ask(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
@@ -181,13 +188,11 @@ def ask(tx: Tx, facts: Facts, now: int) -> tuple[Answer | Later, list[Entry]]:
     return later, [entry]
 
 
-def end(tx: Tx, facts: Facts, now: int) -> Answer:
-    """End a visit in which nothing can be asked."""
+def impossible(facts: Facts) -> str:
+    """Name the error of a visit in which nothing can be asked."""
     if isinstance(facts.verdict, decision.Refused):
-        error = "invalid_grant_id" if facts.verdict.reason == "other_permission" else "invalid_request"
-        return endings.back(tx, facts.visit, error, now)
-    silently = "none" in facts.visit.journey.request.prompt
-    return endings.back(tx, facts.visit, "consent_required" if silently else "access_denied", now)
+        return "invalid_grant_id" if facts.verdict.reason == "other_permission" else "invalid_request"
+    return "consent_required" if "none" in facts.visit.journey.request.prompt else "access_denied"
 
 
 def again(tx: Tx, visit: Visit, granted: decision.Granted, now: int) -> Answer:
@@ -269,7 +274,7 @@ def shown(facts: Facts) -> str:
         if item.id in facts.found
     ]
     screen = {
-        "session": visit.session.id_hash.hex(),
+        "session": visit.session.secret.hex(),
         "subject": "self",
         "use": visit.use.purpose_id,
         "notice": facts.notice.digest.hex(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from broker import needs, outcome
 from broker.answers import Answer, Later, Redirect
 from broker.authorization import journey
+from broker.authorization.journey import Journey
 from broker.database import Tx
 from broker.errors import Wire
 from broker.evidence import preview
@@ -20,12 +22,20 @@ from broker.pages.citizen import endings
 from broker.pages.citizen import visit as visits
 from broker.pages.citizen.consent import DAY, SECOND
 from broker.pages.citizen.visit import Visit
-from broker.people import activity
+from broker.parameters import Parameters
+from broker.people import activity, people
 from broker.sign_in import subject
-from consent import decision, ledger_entry, notice, permission
+from consent import decision, history, ledger_entry, notice, permission
 from consent.decision import Shared
 from consent.errors import NotAsked
 from consent.ledger_entry import Entry
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A press that was decided before, while the same answer can still be given."""
+
+    visit: Visit
 
 
 @dataclass(frozen=True)
@@ -40,15 +50,15 @@ class Decided:
     subject: str = field(default="", repr=False)
 
 
-async def gather(request: Request) -> Decided | Answer:
+async def gather(request: Request) -> Decided | Repeated | Answer:
     """Read the form and compare what it was shown with what there is."""
     form = await needs.form(request)
     visit = visits.load(request)
-    if visit.journey.state not in visits.DECIDING:
-        return visits.decided(visit)
     pressed = form.get("decision")
     if pressed not in {"share", "refuse", None}:
         raise Wire("invalid_request", "the decision is share or refuse")
+    if visit.journey.state not in visits.DECIDING:
+        return _before(visit, form)
     facts = await screen.look(visit)
     if facts.held is None or facts.previewed is None:
         return Redirect(visit.path("consent"))
@@ -66,6 +76,41 @@ async def gather(request: Request) -> Decided | Answer:
     days = _days(visit, form.get("duration"))
     facts = facts if same else screen.named(facts)
     return Decided(facts, share=True, shared=shared, days=days, changed=not same, subject=known_as(visit))
+
+
+def _before(visit: Visit, form: Parameters) -> Repeated | Answer:
+    """Answer a press that comes after the decision: the same one gets what it got, another is told what happened (409)."""
+    found, pressed = visit.journey, form.get("decision")
+    if pressed is None:
+        return visits.decided(visit)
+    with visit.wired.database.read() as tx:
+        same = _repeats(tx, visit, share=pressed == "share", ticked=form.all("item"))
+    late = found.state == "returned" and (found.code_expires or 0) <= visit.now
+    if not same:
+        outcome = "refused" if found.state == "refused" else "shared"
+        return visits.told(visit, outcome, 409, again=not late and not found.request.waits)
+    if late or found.state == "shared" or found.request.waits:
+        return visits.decided(visit)
+    return Repeated(visit)
+
+
+def _repeats(tx: Tx, visit: Visit, *, share: bool, ticked: Iterable[str]) -> bool:
+    """Whether a press says what was decided on this journey before: no, or Share with the same boxes ticked.
+
+    So a slow network, on which people press twice, never leaves anybody here (`protocol` §2, Codes).
+    """
+    found = visit.journey
+    if not share or found.state == "refused":
+        return not share and found.state == "refused"
+    stream = people.ledger_stream(tx, visit.wired.vault, visit.session.person_id)
+    given = history.newest(
+        tx, stream, lambda one: one.type in permission.GIVES and one.private.get("journey") == found.journey_id
+    )
+    if given is None:  # inside what was decided before: there was no press
+        return True
+    optional = {item.id for item in found.request.data.items if not item.required}
+    before = {item for item, said in given.private["items"].items() if said != "refused"}
+    return set(ticked) & optional == before & optional
 
 
 def known_as(visit: Visit) -> str:
@@ -87,18 +132,30 @@ def _days(visit: Visit, chosen: str | None) -> int | None:
     return offered[chosen] if chosen is not None else min(visit.use.durations)
 
 
-def act(tx: Tx, facts: Decided, now: int) -> tuple[Answer | Later, list[Entry]]:
-    """Record the press; a changed screen records nothing and comes again."""
+def act(tx: Tx, facts: Decided | Repeated, now: int) -> tuple[Answer | Later, list[Entry]]:
+    """Record the press; a changed screen records nothing and comes again, and so does the answer to a repeated press."""
+    if isinstance(facts, Repeated):
+        return endings.again(tx, facts.visit, now), []
     visit = facts.screen.visit
-    overtaken = visits.overtaken(tx, visit)
-    if overtaken is not None:
-        return overtaken, []  # the same press twice, or another in another tab: once
+    found = journey.get(tx, visit.journey.journey_id)
+    if found is None or found.state != visit.journey.state:
+        return _overtaken(tx, facts, found, now), []  # the same press twice, or another in another tab: once
     if not facts.share:
         return refuse(tx, facts.screen, now), []
     if facts.changed and facts.screen.previewed is not None:
         receipt, again = facts.screen.previewed, replace(facts.screen, error="changed")
         return Later(lambda _: screen.page(again, receipt)), []
     return _share(tx, facts, now)
+
+
+def _overtaken(tx: Tx, facts: Decided, found: Journey | None, now: int) -> Answer:
+    """Answer a press that another was quicker than: as that one was where both say the same, else with what happened."""
+    visit = facts.screen.visit
+    if found is None or found.state not in {"refused", "returned"} or found.request.waits:
+        return Redirect(visit.path("consent"))
+    later = replace(visit, journey=found)
+    same = _repeats(tx, later, share=facts.share, ticked=() if facts.shared is None else facts.shared.kept)
+    return endings.again(tx, later, now) if same else Redirect(visit.path("consent"))
 
 
 def _share(tx: Tx, facts: Decided, now: int) -> tuple[Answer, list[Entry]]:

@@ -67,22 +67,26 @@ async def gather_add(http: Request) -> Facts | Answer:
     return facts
 
 
+def offerable(wired: needs.Parts, reached: str) -> list[CredentialType]:
+    """Name what somebody with a sign-in this strong can put into a wallet; `reached` is its `acr`."""
+    return [kind for kind in wired.credentials.values() if acr.reaches(reached, _use(wired, kind).minimum_acr)]
+
+
 def documents(tx: Tx, facts: Facts, now: int) -> Page:
     """List what can be added, what waits for a wallet, and what was added."""
     wired = facts.wired
-    offerable = [
+    may = [
         {
             "id": kind.id,
             "title": kind.shown(facts.language).name,
             "description": kind.shown(facts.language).description or "",
             "add_href": _add_href(kind.id),
         }
-        for kind in wired.credentials.values()
-        if acr.reaches(facts.session.acr, _use(wired, kind).minimum_acr)
+        for kind in offerable(wired, facts.session.acr)
     ]
     events = history.read(tx, facts.stream, limit=EVENTS)
     added = [told for event in events if (told := _told(tx, facts, event, now)) is not None]
-    return Page("documents.html", {"documents": added, "offerable": offerable})
+    return Page("documents.html", {"documents": added, "offerable": may})
 
 
 def add(_tx: Tx, facts: Facts, _now: int) -> Page:

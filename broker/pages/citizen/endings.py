@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from broker import logout, needs, outcome
-from broker.answers import Answer, Page, Redirect
+from broker.answers import Answer, Redirect
 from broker.authorization import ending, journey, pushed, response, waiting
 from broker.clients import web_address
 from broker.database import Tx
 from broker.evidence import preview
+from broker.pages.citizen import already
 from broker.pages.citizen.visit import Visit
 from broker.sign_in import browser_state
 
@@ -25,7 +26,7 @@ def to_agency(tx: Tx, visit: Visit, now: int) -> Answer:
     if not found.request.waits and not logout.signed_in_to(tx, wired, visit.session, visit.client):
         return Redirect("/sign-in")
     if not journey.mint(tx, found.journey_id, now, good_until(tx, visit, now)):
-        return Page("already.html", {"outcome": "returned", "service": visit.service}, status=410)
+        return already.page(wired, found, visit.language, "returned", 410, tx=tx)
     pushed.close(tx, found.journey_id)
     if found.request.waits:
         return ending.answered("shared", visit.service, found.permission_id)
@@ -52,7 +53,7 @@ def _session_state(visit: Visit) -> str | None:
     )
 
 
-def back(tx: Tx, visit: Visit, error: str, now: int) -> Answer:
+def back(tx: Tx, visit: Visit, error: str, now: int, *, description: str = "") -> Answer:
     """End the journey without data and send the browser back with an error."""
     found = visit.journey
     journey.decided(
@@ -61,8 +62,25 @@ def back(tx: Tx, visit: Visit, error: str, now: int) -> Answer:
     preview.drop(tx, found.journey_id)
     pushed.close(tx, found.journey_id)
     return outcome.refused(
-        tx, visit.wired, found.request, found.journey_id, error=error, now=now, service=visit.service
+        tx,
+        visit.wired,
+        found.request,
+        found.journey_id,
+        error=error,
+        now=now,
+        service=visit.service,
+        description=description,
     )
+
+
+def again(tx: Tx, visit: Visit, now: int) -> Answer:
+    """Give the answer of a press once more, while it is good; nothing is recorded anew."""
+    found, wired = visit.journey, visit.wired
+    if found.state != "refused":
+        return to_agency(tx, visit, now)
+    if found.request.waits:
+        return ending.answered("refused", visit.service)
+    return response.error(found.request, "access_denied", issuer=wired.issuer, keyring=wired.keyring, now=now)
 
 
 def too_late(tx: Tx, visit: Visit) -> Answer:

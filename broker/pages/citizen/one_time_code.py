@@ -36,12 +36,24 @@ async def gather(request: Request) -> Entrance:
 
 def act(entrance: Entrance, _now: int) -> Answer:
     """GET: show the form to somebody half signed in, the beginning to anybody else."""
-    return Redirect(entrance.path("sign-in")) if _half(entrance) is None else form_page(entrance)
+    return _begin(entrance, 200) if _half(entrance) is None else form_page(entrance)
+
+
+def _begin(entrance: Entrance, status: int) -> Answer:
+    """Begin again: with a word about it where the sign-in was begun and ran out of time."""
+    if entrance.lapsed:
+        return sign_in.form_page(entrance, error="lapsed", status=status)
+    return Redirect(entrance.path("sign-in"))
 
 
 def form_page(entrance: Entrance, *, error: str | None = None, status: int = 200) -> Page:
     """The form; `error` one of the template's."""
-    context = {"action": entrance.path("code"), "service": entrance.service, "error": error}
+    context = {
+        "action": entrance.path("code"),
+        "service": entrance.service,
+        "decline_href": entrance.decline_href,
+        "error": error,
+    }
     return Page("one_time_code.html", context, status=status)
 
 
@@ -50,7 +62,7 @@ async def gather_code(request: Request) -> Attempt | Answer:
     entrance = sign_in.enter(request)
     given, half = await known_browser.form(request), _half(entrance)
     if half is None:
-        return Redirect(entrance.path("sign-in"))
+        return _begin(entrance, 403)
     if given is None:
         return form_page(entrance, error="stale_form", status=403)
     code = given.get("code", "")

@@ -42,6 +42,10 @@ def gather_screen(request: Request) -> Screen:
     entrance, handle = sign_in.enter(request), needs.cookie(request, COOKIE)
     with entrance.wired.database.read() as tx:
         began = handover.by_handle(tx, handle, entrance.wired.clock()) if handle else None
+    if began is not None and began.state == "shown":
+        use = None if entrance.use is None else list(entrance.use)
+        if began.about(entrance.wired.roots)["use"] != use:  # it asks the phone about another service
+            began = None
     return Screen(entrance, handle, began)
 
 

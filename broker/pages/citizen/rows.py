@@ -11,13 +11,20 @@ from broker.pages.citizen.visit import Visit
 from consent import catalogue, release
 from consent.notice import Notice
 
+SILENT = "source_unavailable"
+
 
 def opened(
     visit: Visit, found: Mapping[str, Found], receipt: release.ReleaseReceipt, said: Notice, ticked: Collection[str]
 ) -> list[dict[str, Any]]:
     """Open the values with the preview's receipt and lay out their rows, in the order asked."""
+    answered = {one.source for one in found.values() if one.status != SILENT}
     return [
-        {**_row(visit, found[item.id], receipt, said), "required": item.required, "checked": item.id in ticked}
+        {
+            **_row(visit, found[item.id], receipt, said, answered),
+            "required": item.required,
+            "checked": item.id in ticked,
+        }
         for item in visit.journey.request.data.items
     ]
 
@@ -49,7 +56,10 @@ def _group(name: str, rows: list[Mapping[str, Any]], said: Notice) -> dict[str, 
     return {"name": name, "as_of": max(days, key=days.count, default=None), "rows": rows, **corrected}
 
 
-def _row(visit: Visit, one: Found, receipt: release.ReleaseReceipt, said: Notice) -> dict[str, Any]:
+def _row(
+    visit: Visit, one: Found, receipt: release.ReleaseReceipt, said: Notice, answered: Collection[str]
+) -> dict[str, Any]:
+    """Lay out one item; a register that answered the others (`answered`) and not this one did so in a form nobody can use."""
     known = visit.wired.catalogue
     attribute = known.attribute(one.attribute)
     lines: list[str] = []
@@ -62,7 +72,7 @@ def _row(visit: Visit, one: Found, receipt: release.ReleaseReceipt, said: Notice
         "id": one.attribute,
         "label": attribute.labels[visit.language],
         "lines": lines,
-        "status": one.status,
+        "status": "malformed" if one.status == SILENT and one.source in answered else one.status,
         "source": known.register(one.source or attribute.source, visit.language),
         "as_of": one.as_of,
         "stale": one.value is not None and catalogue.stale(attribute, one.as_of, visit.now),

@@ -10,20 +10,24 @@ from typing import Any
 
 from starlette.requests import Request
 
-from broker import logout, needs, sender, throttle
+from broker import logout, needs, outcome, sender, throttle
 from broker.answers import Answer, Page, Redirect
-from broker.authorization import hints, journey, pushed
+from broker.authorization import hints, journey, pushed, session_check
 from broker.authorization import sign_in as sign_in_alone
+from broker.authorization.journey import Journey
+from broker.authorization.pushed import PushedRequest
 from broker.database import Tx
 from broker.errors import Wire
-from broker.pages.citizen import known_browser
+from broker.pages.citizen import already, known_browser
 from broker.people import people
 from broker.people.people import Person
 from broker.sign_in import acr, password, session
+from broker.sign_in.session import Session
 from broker.throttle import Limit
 from consent import intended_use
 from keys import opaque
 
+SECOND = 1_000_000  # microseconds
 ADDRESS = Limit(hourly=600, burst=100)
 ACCOUNT = Limit(hourly=30, burst=10)
 FROM = Limit(hourly=12, burst=5)  # a name from one address: a single stranger cannot use up the name's own limit
@@ -34,7 +38,8 @@ class Entrance:
     """Where somebody signs in: on their own, or on the way to a service (`public_id` of its pushed request).
 
     `username` is what the service believes they are called here (OpenID Connect Core §3.1.2.1 `login_hint`); `use` names
-    what it wants: its client, the use and the version.
+    what it wants: its client, the use and the version; `until` (microseconds) the sign-in may take. `lapsed`: the browser
+    still has the cookie of a session that is over.
     """
 
     wired: needs.Parts
@@ -43,6 +48,23 @@ class Entrance:
     service: dict[str, Any] | None
     username: str = ""
     use: tuple[str, str, int] | None = None
+    until: int | None = None
+    lapsed: bool = False
+
+    @property
+    def terms(self) -> dict[str, str]:
+        """The service's own pages about what it does with what it gets (RFC 7591 §2): `policy` and `tos`, as far as registered."""
+        client = None if self.use is None else self.wired.registry.get(self.use[0])
+        if client is None:
+            return {}
+        pages = {"policy": client.policy_uri, "tos": client.tos_uri}
+        spoken = {name: client.wordings.get(f"{name}_uri#{self.visitor.language}", uri) for name, uri in pages.items()}
+        return {name: uri for name, uri in spoken.items() if uri is not None}
+
+    @property
+    def decline_href(self) -> str | None:
+        """Where the no of somebody goes who does not want to sign in to the service at all."""
+        return None if self.public_id is None else self.path("decline")
 
     def path(self, page: str) -> str:
         """The path of `sign-in`, `code` or `phone` here."""
@@ -56,6 +78,44 @@ class Entrance:
 
 
 @dataclass(frozen=True)
+class Interaction:
+    """A browser on the way to a service: its request while that is open, and the journey once it was begun."""
+
+    wired: needs.Parts
+    visitor: needs.Visitor
+    public_id: str
+    claimed: PushedRequest | None
+    begun: Journey | None
+
+    @property
+    def service(self) -> dict[str, Any] | None:
+        """Who asks, as pages name them; None when there is nothing to be asked any more."""
+        asked = self.claimed.request if self.claimed is not None else None
+        if asked is None:
+            return None
+        named = asked.client_id, asked.data.use_id, asked.data.version
+        use = sign_in_alone.use_of(self.wired.uses, self.wired.registry, *named)
+        return intended_use.describe(use, self.visitor.language)
+
+    @property
+    def until(self) -> int:
+        """Until when somebody may sign in for it; in microseconds."""
+        begun = 0 if self.claimed is None else self.claimed.pushed_at
+        return begun + 2 * self.wired.durations.journey * SECOND
+
+    def path(self, page: str) -> str:
+        """The path of one of its pages."""
+        return f"/i/{self.public_id}/{page}"
+
+    def lacking(self, live: Session) -> session_check.Lacking | None:
+        """Name what a session lacks for the request (`session_check`)."""
+        if self.claimed is None:
+            return None
+        with self.wired.database.read() as tx:
+            return outcome.lacking(tx, self.wired, self.claimed, live, self.wired.clock())
+
+
+@dataclass(frozen=True)
 class Attempt:
     """A name and a password that were compared; `person` is None unless they fit."""
 
@@ -66,28 +126,41 @@ class Attempt:
     buckets: tuple[tuple[str, bytes], ...]
 
 
-def enter(request: Request) -> Entrance:
-    """Say where this is; `invalid_request_uri` when the pushed request is not this browser's or has ended.
-
-    Stops with the decision when somebody signed in has come so far before.
-    """
-    wired, visitor = needs.parts(request), needs.visitor(request)
-    public_id = request.path_params.get("tx")
-    if public_id is None:
-        return Entrance(wired, visitor, None, None)
+def interaction(request: Request) -> Interaction:
+    """Find what this browser is on its way to, before or after it was begun; `no_cookies` for a browser without any."""
+    wired, visitor, public_id = needs.parts(request), needs.visitor(request), request.path_params["tx"]
+    needs.recognised(request)
     with wired.database.read() as tx:
         claimed = needs.brought(request, public_id) or pushed.find(tx, public_id, visitor.browser_hash)
         begun = journey.get(tx, public_id)
-    if begun is not None and visitor.session is not None and visitor.session.state == "full":
-        raise needs.Stop(Redirect(f"/i/{public_id}/consent"))  # came back with the back button; nothing is begun anew
-    if claimed is None:
+    if claimed is not None:
+        needs.ends_at(request, claimed.request)
+    return Interaction(wired, visitor, public_id, claimed, begun)
+
+
+def enter(request: Request) -> Entrance:
+    """Say where this is; `invalid_request_uri` when the request is not this browser's or has ended.
+
+    Stops with the way on when a session suffices, from whatever tab it comes, or the decision was reached before.
+    """
+    lapsed = needs.visitor(request).session is None and needs.cookie(request, "semel") != ""
+    if "tx" not in request.path_params:
+        return Entrance(needs.parts(request), needs.visitor(request), None, None, lapsed=lapsed)
+    here = interaction(request)
+    wired, visitor, live = here.wired, here.visitor, here.visitor.session
+    half = live is not None and live.state == "password"
+    if here.begun is not None and not half:
+        raise needs.Stop(Redirect(here.path("consent")))  # its own page says what is next
+    if here.claimed is None:
         raise Wire("invalid_request_uri", "the request is unknown, used or too old")
-    asked = claimed.request
-    needs.ends_at(request, asked)
+    if here.until <= wired.clock():
+        raise needs.Stop(already.bare("expired", 410))
+    if live is not None and not half and here.lacking(live) != "":
+        raise needs.Stop(Redirect(here.path("continue")))  # signed in meanwhile, in another tab
+    asked = here.claimed.request
     named = asked.client_id, asked.data.use_id, asked.data.version
-    service = intended_use.describe(sign_in_alone.use_of(wired.uses, wired.registry, *named), visitor.language)
-    login = hints.of(claimed.request, wired.roots.ring("cookie")).login
-    return Entrance(wired, visitor, public_id, service, login or "", named)
+    login = hints.of(asked, wired.roots.ring("cookie")).login
+    return Entrance(wired, visitor, here.public_id, here.service, login or "", named, here.until, lapsed)
 
 
 async def gather(request: Request) -> Entrance:
@@ -110,6 +183,9 @@ def form_page(entrance: Entrance, *, username: str = "", error: str | None = Non
         "phone_href": entrance.path("phone"),
         "service": entrance.service,
         "username": username,
+        "until": entrance.until,
+        "terms": entrance.terms,
+        "decline_href": entrance.decline_href,
         "error": error,
     }
     return Page("sign_in.html", context, status=status)

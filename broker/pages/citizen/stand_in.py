@@ -116,7 +116,7 @@ def act(tx: Tx, facts: Denied | Allowed, now: int) -> tuple[Json | Later | Refus
         endings.back(tx, visit, "unmet_authentication_requirements", now)
         return _told(tx, visit.journey.journey_id), []
     if not facts.screen.enters:
-        screen.act(tx, facts.screen, now)
+        screen.conclude(tx, facts.screen, now)
         return _told(tx, visit.journey.journey_id), []
     _, previewed = screen.ask(tx, facts.screen, now)
     shown = journey.get(tx, visit.journey.journey_id)

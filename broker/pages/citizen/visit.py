@@ -15,6 +15,7 @@ from broker.authorization import journey, sign_in
 from broker.authorization.journey import Journey
 from broker.clients.registry import Client
 from broker.database import Tx
+from broker.pages.citizen import already
 from broker.sign_in.session import Session
 from consent import intended_use, permission
 from consent.intended_use import IntendedUse
@@ -22,7 +23,7 @@ from consent.ledger_entry import Stream
 from consent.permission import Permission
 from keys import sealing
 
-DECIDING = ("open", "previewed")
+DECIDING = already.DECIDING
 SECOND = 1_000_000  # microseconds
 
 
@@ -70,24 +71,24 @@ def load(request: Request) -> Visit:
     with wired.database.read() as tx:
         found = journey.get(tx, public_id)
     if found is None:
-        raise needs.Stop(Page("already.html", {"outcome": "expired"}, status=410))
-    asked = found.request.data
-    use = sign_in.use_of(wired.uses, wired.registry, found.client_id, asked.use_id, asked.version)
-    service = intended_use.describe(use, seen.language)
+        raise needs.Stop(already.bare("expired", 410))
     handle = _handle(request, found)
     if handle is None:
-        raise needs.Stop(Page("already.html", {"outcome": "other_browser"}, status=403))
+        needs.recognised(request)
+        late = found.expires <= now  # then the handle's own cookie is gone, too
+        raise needs.Stop(already.bare("over", 410) if late else already.bare("other_browser", 403))
     needs.ends_at(request, found.request)
-    if found.spent is not None:
-        outcome = "shared" if found.request.waits else "returned"
-        raise needs.Stop(Page("already.html", {"outcome": outcome, "service": service}, status=410))
-    if found.expires <= now:
-        outcome = "expired" if found.state in DECIDING else found.state  # what was decided was decided in time
-        raise needs.Stop(Page("already.html", {"outcome": outcome, "service": service}, status=410))
+    if found.spent is not None or found.expires <= now:
+        raise needs.Stop(already.page(wired, found, seen.language, already.became(found), 410))
     if seen.session is None:
-        raise needs.Stop(Redirect("/sign-in"))
-    if not hmac.compare_digest(journey.binding(handle, seen.session), found.session) or seen.session.state != "full":
-        raise needs.Stop(Page("already.html", {"outcome": "other_browser"}, status=403))
+        outcome = "signed_out" if found.state in DECIDING else already.became(found)
+        raise needs.Stop(already.page(wired, found, seen.language, outcome, 403))
+    if not hmac.compare_digest(journey.binding(handle, seen.session), found.session):
+        raise needs.Stop(already.bare("other_session", 403))
+    if seen.session.state != "full":  # the same person, half signed in anew in another tab
+        raise needs.Stop(Redirect(f"/i/{public_id}/code"))
+    asked = found.request.data
+    use = sign_in.use_of(wired.uses, wired.registry, found.client_id, asked.use_id, asked.version)
     return Visit(wired, seen, seen.session, found, handle, use, wired.registry.get(found.client_id), now)
 
 
@@ -122,9 +123,17 @@ def overtaken(tx: Tx, visit: Visit) -> Redirect | None:
 
 
 def decided(visit: Visit) -> Page | Redirect:
-    """Say what was decided before, and let the person go on from there."""
-    if visit.journey.state == "shared":
+    """Say what was decided before, and let the person go on from there while that is possible."""
+    found = visit.journey
+    if found.state == "shared":
         return Redirect(visit.path("done"))
-    over = "shared" if visit.journey.request.waits else "returned"
-    outcome = "refused" if visit.journey.state == "refused" else over
-    return Page("already.html", {"outcome": outcome, "service": visit.service})
+    if found.state == "refused" or found.request.waits:
+        outcome = "refused" if found.state == "refused" else "shared"
+        return told(visit, outcome, again=not found.request.waits)
+    live = (found.code_expires or 0) > visit.now
+    return told(visit, "returned" if live else "uncollected", again=live)
+
+
+def told(visit: Visit, outcome: str, status: int = 200, *, again: bool = False) -> Page:
+    """The page that says what happened on this visit (`already`)."""
+    return already.page(visit.wired, visit.journey, visit.language, outcome, status, again=again)

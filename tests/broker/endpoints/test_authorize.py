@@ -141,6 +141,7 @@ def test_signed_in_already(asking: Asking) -> None:
 def test_the_request_is_this_browsers(asking: Asking) -> None:
     person, other = asking.whole.citizen(), asking.whole.citizen()
     door = arrive(person, asking.address()).headers["location"]
+    assert other.open(door).get("problem")["data-code"] == "no_cookies", "what both causes have in common"
     assert other.open(door).get("problem")["data-code"] == "invalid_request_uri"
     for name, value in person.walker.http.cookies.items():
         if plain.COOKIE in name:  # the cookie alone, without the browser's own
@@ -408,6 +409,7 @@ def test_no_arbitrary_limit_a_request_too_long_for_a_cookie_is_stored(asking: As
     door = arrive(person, asking.address(claims=claims)).headers["location"]
     assert not [name for name in person.walker.http.cookies if KEPT_PLAIN.fullmatch(name)]
     assert asking.rows() == {"pushed_request": 1}
+    other.open("/")
     assert other.open(door).get("problem")["data-code"] == "invalid_request_uri"
     page = person.sign_in(person.open(door))
     assert page.has("consent")
@@ -590,9 +592,20 @@ def test_what_a_session_does_not_serve(asking: Asking, changed: dict[str, Any], 
     asking.whole.clock.later(5)
     sent = arrive(person, asking.address(**changed))
     while CALLBACK not in sent.headers["location"]:
+        if "not-possible" in sent.headers["location"]:
+            sent = told_why(asking, person, sent.headers["location"], "proof")
+            break
         sent = arrive(person, sent.headers["location"])
     said = dict(parse_qsl(urlsplit(sent.headers["location"]).query))
     assert (said["error"], said["iss"], said["state"]) == (error, asking.whole.settings.issuer, ASKED["state"])
+
+
+def told_why(asking: Asking, person: Citizen, address: str, reason: str) -> Any:
+    """The page before the way back says why; its button, pressed."""
+    page = person.open(address)
+    assert (page.get("not-possible")["data-reason"], "Nothing was shared" in page.content.text) == (reason, True)
+    filled = {**person.fields(page, "not-possible-back"), "action": "continue"}
+    return person.walker.post(page.url, **filled)
 
 
 def test_a_wished_level_is_only_a_wish(asking: Asking) -> None:
@@ -613,6 +626,7 @@ def test_somebody_else_than_the_hint_names(asking: Asking) -> None:
     filled = {**person.fields(page, "one-time-code"), "code": person.codes.code(), "action": "continue"}
     sent = person.walker.post(page.url, **filled)
     sent = arrive(person, sent.headers["location"])
+    sent = told_why(asking, person, sent.headers["location"], "other_person")
     assert dict(parse_qsl(urlsplit(sent.headers["location"]).query))["error"] == "login_required"
 
 

@@ -420,7 +420,8 @@ def test_another_person_is_shown_nothing(whole: Whole, agency: Agency, maria: Ci
     first = given(agency, maria)
     nora = whole.present("nora")
     page = nora.open(agency.asks(scope=WIDER, grant_management_action=action, grant_id=first["grant_id"]))
-    assert agency.receives(page) == {"error": "invalid_grant_id"}
+    assert page.get("not-possible")["data-reason"] == "permission_ended"
+    assert agency.receives(nora.goes_back(page)) == {"error": "invalid_grant_id"}
     assert whole.types("nora") == []
     assert items(agency, first) == ["identity.given_name"]
 
@@ -430,7 +431,7 @@ def test_a_grant_that_ends_while_the_person_decides(whole: Whole, agency: Agency
     first = given(agency, maria)
     page = maria.open(agency.asks(scope=WIDER, grant_management_action=action, grant_id=first["grant_id"]))
     assert revoke(agency, first).status_code == 204
-    back = agency.receives(maria.press(page, "consent", "share", item=[]))
+    back = agency.receives(maria.goes_back(maria.press(page, "consent", "share", item=[])))
     assert back == {"error": "invalid_grant_id"}
     assert "permission.amended" not in whole.types()
 

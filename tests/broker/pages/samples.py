@@ -82,7 +82,7 @@ DOWN: dict[str, dict[str, Any]] = {
     "address.registered": {"lines": [LONG, "903 26 Norr"], "as_of": "1988-03", "stale": True},
     "address.municipality": {"status": "withheld"},
     "family.custody": {"status": "not_held"},
-    "income.taxable_band": {"status": "source_unavailable"},
+    "income.taxable_band": {"status": "malformed"},
     "contact.iban": {"status": "source_unavailable"},
     "contact.email": {"checked": True},
 }
@@ -303,7 +303,22 @@ SIGNING_IN = {
     "username": "",
     "error": None,
 }
+ON_THE_WAY = {
+    **SIGNING_IN,
+    "action": "/i/abc/sign-in",
+    "service": SERVICE,
+    "until": NOW + 1_800_000_000,
+    "decline_href": "/i/abc/decline",
+    "terms": {"policy": "https://childcare.norr.example/privacy", "tos": "https://childcare.norr.example/terms"},
+}
 CODE = {"form_token": "7f" * 32, "action": "/sign-in/code", "service": SERVICE, "error": None}
+GIVEN: dict[str, Any] = {
+    "at": NOW,
+    "permission_href": "/account/sharing/0197f3c2-0000-7000-8000-000000000007",
+    "stop_href": "/account/sharing/0197f3c2-0000-7000-8000-000000000007/stop",
+}
+START = {"start_href": "https://childcare.norr.example/"}
+BACK = {"form": "done", "action": "/i/abc/done", "name": "action", "value": "continue"}
 ENTERING = {"form_token": "7f" * 32, "action": "/device", "user_code": "", "error": None, "minutes": None}
 ASKED = {
     **FORM,
@@ -382,12 +397,14 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
     ("home", "home.html", {}),
     ("home-signed-in", "home.html", {"signed_in": True}),
     ("sign-in", "sign_in.html", SIGNING_IN),
-    ("sign-in-service", "sign_in.html", {**SIGNING_IN, "service": SERVICE}),
+    ("sign-in-service", "sign_in.html", ON_THE_WAY),
+    ("sign-in-lapsed", "sign_in.html", {**ON_THE_WAY, "terms": {}, "error": "lapsed"}),
     ("sign-in-wrong", "sign_in.html", {**SIGNING_IN, "error": "wrong", "username": "maria"}),
     ("sign-in-missing", "sign_in.html", {**SIGNING_IN, "error": "missing"}),
     ("sign-in-too-many", "sign_in.html", {**SIGNING_IN, "error": "too_many", "minutes": 11}),
     ("sign-in-stale", "sign_in.html", {**SIGNING_IN, "error": "stale_form"}),
     ("code", "one_time_code.html", CODE),
+    ("code-service", "one_time_code.html", {**CODE, "decline_href": "/i/abc/decline"}),
     *[
         (f"code-{e}", "one_time_code.html", {**CODE, "error": e, "minutes": 2})
         for e in ("missing", "wrong", "used", "too_many")
@@ -408,9 +425,27 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
         (
             f"already-{outcome}",
             "already.html",
-            {"outcome": outcome, "service": SERVICE, "at": NOW, "continue_href": "/i/abc/done"},
+            {**FORM, "outcome": outcome, "service": SERVICE, **more},
         )
-        for outcome in ("shared", "refused", "expired", "other_browser", "returned")
+        for outcome, more in (
+            ("shared", {**GIVEN, **START, "again": BACK}),
+            ("returned", {**GIVEN, **START, "again": BACK}),
+            ("uncollected", {**GIVEN, **START}),
+            ("refused", START),
+            ("expired", START),
+            ("signed_out", START),
+            ("over", {}),
+            ("other_browser", {}),
+            ("other_session", {}),
+        )
+    ],
+    *[
+        (
+            f"not-possible-{reason}",
+            "not_possible.html",
+            {**FORM, "action": "/i/abc/not-possible", "service": SERVICE, "reason": reason, "waits": reason == "proof"},
+        )
+        for reason in ("second_factor", "proof", "other_person", "not_eligible", "permission_ended", "service_fault")
     ],
     (
         "form-post",
@@ -424,10 +459,18 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
         (
             f"problem-{code}",
             "problem.html",
-            {"code": code, "correlation_id": "c0rr", "contact": "help@norr.example", "minutes": 2, "service": None},
+            {"code": code, "correlation_id": "c0rr", "minutes": 2, **more},
         )
+        for code, more in (
+            ("invalid_request", {"agency": NEVER, "contact": "help@norr.example"}),
+            ("invalid_client", {"agency": "City of Norr", "contact": None}),
+        )
+    ],
+    *[
+        (f"problem-{code}", "problem.html", {"code": code, "correlation_id": "c0rr", "minutes": 2})
         for code in (
-            "invalid_client",
+            "invalid_request_uri",
+            "no_cookies",
             "expired",
             "form_expired",
             "cross_site",
@@ -453,7 +496,15 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
     (
         "account-empty",
         "account.html",
-        {"signed_in": True, "person": LONG, "live": 0, "documents": 0, "latest": None, "waiting": 0},
+        {
+            "signed_in": True,
+            "person": LONG,
+            "live": 0,
+            "documents": 0,
+            "offerable": "Proof of residence",
+            "latest": None,
+            "waiting": 0,
+        },
     ),
     ("activate", "activate.html", ACTIVATE),
     ("activate-wrong", "activate.html", {**ACTIVATE, "username": "maria", "error": "wrong_name"}),

@@ -130,7 +130,7 @@ def test_consent_shows_value_register_and_date_of_every_required_item():
 
 def test_a_row_whose_register_is_down_says_so_and_cannot_be_ticked():
     drawn = page("consent-down", "en")
-    assert drawn.text.count("The register is not answering at the moment.") == 2
+    assert drawn.text.count("The register is not answering as it should at the moment.") == 1
     assert "contact.iban" not in [one.get("value") for one in drawn.all("input")]
     assert "Try again" in drawn.text
     assert "Protected." in drawn.text
@@ -159,7 +159,7 @@ def test_what_has_no_value_says_so_in_its_own_words_and_gives_no_reason():
     for item, words in [
         ("address.municipality", "Protected. This is not shown here and will not be shared."),
         ("family.custody", "The register holds nothing for you. If you share, the service learns only that."),
-        ("income.taxable_band", "The register is not answering at the moment. Nothing of this is shared now."),
+        ("income.taxable_band", "The register answered in a form that we cannot use. Nothing of this is shared now."),
     ]:
         row = re.search(rf'data-item="{re.escape(item)}">(.*?)</div>', html, re.DOTALL)
         assert words in row[1]

@@ -130,7 +130,7 @@ def test_a_register_that_is_silent_costs_its_own_rows(whole: Whole) -> None:
         ("not_held", "holds nothing for you"),
         ("not_applicable", "Does not apply to you"),
         ("withheld", "Protected"),
-        ("source_unavailable", "not answering"),
+        ("source_unavailable", "in a form that we cannot use"),
     ],
 )
 def test_a_row_without_a_value_says_so_and_shows_none(whole: Whole, status: str, says: str) -> None:
@@ -144,7 +144,8 @@ def test_a_row_without_a_value_says_so_and_shows_none(whole: Whole, status: str,
 def test_nobody_acts_for_the_dead(whole: Whole) -> None:
     whole.registers["population"].eligible = False
     maria, agency = whole.present(), whole.agency()
-    assert agency.receives(maria.open(agency.asks()))["error"] == "access_denied"
+    back = maria.press(maria.open(agency.asks()), "not-possible-back", "continue")
+    assert agency.receives(back)["error"] == "access_denied"
     assert whole.types() == []
 
 
@@ -247,7 +248,9 @@ def test_a_use_that_changed_meanwhile_is_not_shown(whole: Whole) -> None:
             versions={**uses.versions, (narrower.id, narrower.version): narrower},
         )
     )
-    assert agency.receives(maria.open(page.url))["error"] == "invalid_request"
+    why = maria.open(page.url)
+    assert why.get("not-possible")["data-reason"] == "service_fault"
+    assert agency.receives(maria.press(why, "not-possible-back", "continue"))["error"] == "invalid_request"
     assert len(whole.events()) == 1
 
 
@@ -264,3 +267,13 @@ def test_many_later_entries_do_not_hide_the_preview(whole: Whole) -> None:
 
         line = people.ledger_stream(tx, whole.parts.vault, whole.person_ids["maria"])
         assert history.count(tx, line) == 63
+
+
+def test_one_item_that_cannot_be_used_is_not_a_register_that_is_silent(whole: Whole) -> None:
+    """The cause that a row states is the cause: the register answered for the others."""
+    whole.registers["population"].statuses["address.registered"] = "source_unavailable"
+    whole.registers["tax"].statuses["income.taxable_band"] = "source_unavailable"
+    whole.registers["tax"].statuses["contact.iban"] = "source_unavailable"
+    page = whole.present().open(whole.agency().asks())
+    assert "in a form that we cannot use" in row(page, "address.registered").text
+    assert "at the moment" in row(page, "income.taxable_band").text

@@ -65,9 +65,9 @@ LATE = [
     # read the receipt for    then wait     Continue leads
     (0,                       0,            "back"),
     (599,                     0,            "back"),
-    (600,                     0,            "shared"),      # the receipt's clock is over
+    (600,                     0,            "uncollected"),      # the receipt's clock is over
     (599,                     59,           "back"),        # the code's own minute begins at Continue
-    (599,                     60,           "returned"),
+    (599,                     60,           "uncollected"),
 ]
 # fmt: on
 

@@ -73,15 +73,20 @@ def test_another_person_in_the_same_browser_sees_nothing_of_it(whole: Whole, pag
     cookie = whole.present("nora").walker.http.cookies["__Host-semel"]
     maria.walker.http.cookies.delete("__Host-semel")
     maria.walker.http.cookies.set("__Host-semel", cookie, domain="id.norr.example", path="/")
-    assert outcome(maria.open(url.replace("consent", page)))[1] in {"other_browser", "expired"}
+    found = maria.open(url.replace("consent", page))
+    assert outcome(found) == (403, "other_session")
+    assert "childcare" not in found.content.text.lower(), "not even which service it was"
 
 
-def test_signed_out_leads_to_the_sign_in(whole: Whole) -> None:
+def test_signed_out_is_told(whole: Whole) -> None:
+    """A new sign-in could not go on with it: it says so before anybody tries."""
     maria, agency = whole.present(), whole.agency()
     url = maria.comes_from(agency.asks()).url
     with whole.parts.database.write() as tx:
         tx.execute(update(sessions).values(closed=1))
-    assert maria.open(url).has("sign-in")
+    found = maria.open(url)
+    assert outcome(found) == (403, "signed_out")
+    assert "https://norr-childcare.example/" in [link["href"] for link in found.content.find_all("a")]
 
 
 # fmt: off
@@ -90,8 +95,8 @@ ENDS = [
     ("open",        900,        (410, "expired")),
     ("previewed",   900,        (410, "expired")),
     ("refused",     900,        (410, "refused")),
-    ("shared",      900,        (410, "shared")),
-    ("returned",    900,        (410, "returned")),
+    ("shared",      900,        (410, "uncollected")),
+    ("returned",    900,        (410, "uncollected")),
     ("refused",     0,          (200, "refused")),
 ]
 # fmt: on
@@ -109,7 +114,7 @@ def test_what_is_over_says_what_became_of_it(
     found = maria.open(url.replace("consent", page))
     assert outcome(found) == said
     assert "Childcare allowance" in found.content.text
-    if said[1] in {"shared", "returned"}:
+    if said[1] == "uncollected":
         assert "Nothing was shared" not in found.content.text
 
 
