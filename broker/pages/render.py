@@ -132,7 +132,7 @@ def isolate(value: object) -> Markup:
 
 def host(url: str) -> str:
     """Name the site of an address, which is what people are told of a link that leads away."""
-    return (urlsplit(url).hostname or url).removeprefix("www.")
+    return (urlsplit(url).netloc.rpartition("@")[2] or url).removeprefix("www.")
 
 
 def spelled(text: str) -> Markup:

@@ -92,6 +92,7 @@ class Call:
             status,
             fields=form.fields(self.language, answer, visit.get("typed", {})),
             documents=form.documents(self.language, answer),
+            manage=f"{self.agency.broker.fapi.issuer}/account/sharing",
             fetched=clock(visit["fetched"], self.language) if visit.get("access_token") else "",
             message=message,
         )

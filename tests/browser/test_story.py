@@ -86,7 +86,7 @@ def decides(seen: Window) -> None:
     for item in REQUIRED:
         row = seen.find(f'[data-item="{item}"]')
         assert row.locator(".semel-row__value").inner_text().strip()
-        assert row.locator(".semel-row__source").inner_text().strip()
+        assert seen.find(".semel-group").filter(has=row).locator(".semel-register").inner_text().strip()
     seen.tick("contact.email")
     seen.press("consent", "share")
     seen.sees("09-receipt")
