@@ -137,11 +137,11 @@ def refuse_nul(request: Request) -> None:
         raise Malformed("the address holds a NUL character")
 
 
-def refuse_prefetch(request: Request) -> None:
+def refuse_prefetch(request: Request, *, changes: bool) -> None:
     """Refuse what a browser fetches before anybody pressed anything, where it would change something (Fetch, `Sec-Purpose`).
 
     It would claim a pushed request, or begin an interaction, for a page that nobody opened; the press itself comes again.
     """
     purpose = " ".join(request.headers.getlist("sec-purpose") + request.headers.getlist("purpose")).lower()
-    if request.method == "GET" and "prefetch" in purpose:
+    if changes and request.method == "GET" and "prefetch" in purpose:
         raise Malformed("nothing is fetched ahead here", status=503)
