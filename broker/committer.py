@@ -30,7 +30,8 @@ R = TypeVar("R")
 Change = Callable[[Tx, int], tuple[R, Sequence[Entry | SystemRecord]]]
 Apply = Callable[[Tx, Appended], object]
 
-BATCH = 1000  # changes in one transaction
+BATCH = 1000  # changes in one transaction, in a thread of their own
+TURN = 32  # changes in one transaction on the event loop: everybody else waits meanwhile
 ENTRIES = 1000  # entries of one change
 _SAVEPOINT, _ROLLBACK, _RELEASE = (text(f"{what} SAVEPOINT change".strip()) for what in ("", "ROLLBACK TO", "RELEASE"))
 PATIENCE = 1_000_000  # microseconds the clock may stand behind the newest batch
@@ -68,8 +69,8 @@ Outcome = Committed[Any] | Exception
 class Committer:
     """Runs changes in order of arrival; whoever arrives while a batch commits forms the next one.
 
-    On SQLite a batch runs on the event loop, where every other writing block runs too; on PostgreSQL in one thread with its
-    own connection. `clock` gives microseconds since 1970 and is read after the lock; None reads the database server's own.
+    On SQLite a batch runs on the event loop, where every other writing block runs too, and is short; on PostgreSQL in one
+    thread with its own connection. `clock` gives microseconds since 1970 and is read after the lock; None reads the database server's own.
     `applied` is called with each entry once it is applied, in the same transaction.
     """
 
@@ -124,7 +125,7 @@ class Committer:
 
     def _drain(self) -> None:
         """Run one batch on the event loop; the next one gets its own turn, so that other requests are served between."""
-        waiters = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        waiters = [self._waiting.popleft() for _ in range(min(TURN, len(self._waiting)))]
         self._drain_due = bool(self._waiting)
         if self._waiting:
             waiters[0].loop.call_soon(self._drain)

@@ -28,7 +28,8 @@ from broker import database_connection, errors, prepared
 Dialect = Literal["sqlite", "postgresql"]
 Tx = Connection
 
-CHECKPOINT_EVERY = 200
+FOLD_PAGES = 500  # of the write-ahead log: at two megabytes it is folded into the file, so that folding is always short
+LOG_BYTES = 16 << 20  # of the log's file once it begins anew, however large a long reader has let it become
 SERVING = 0.0  # seconds a server waits for another process's lock: it waits on its event loop, between tries
 COMMAND = 5.0  # seconds a command waits for it
 READING = 0.02  # seconds for a lock that readers hardly ever meet: while the log is recovered
@@ -59,7 +60,6 @@ class Database:
         self._writing = threading.RLock()
         self._here = threading.local()
         self._write_connection: Connection | None = None
-        self._commits = 0
         self.full = False
 
     @classmethod
@@ -103,7 +103,8 @@ class Database:
                 link.execute("PRAGMA journal_mode=WAL")
                 link.execute("PRAGMA synchronous=FULL")
                 link.execute("PRAGMA secure_delete=ON")
-                link.execute("PRAGMA wal_autocheckpoint=0")
+                link.execute(f"PRAGMA wal_autocheckpoint={FOLD_PAGES}")  # a fold that fails fails no commit
+                link.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
             return link
 
         writer = create_engine(url, creator=lambda: connect(read_only=False), poolclass=NullPool)
@@ -189,9 +190,6 @@ class Database:
                 begun = self._write_connection.begin()
             with begun, self._inside(self._write_connection):
                 yield self._write_connection
-            self._commits += 1
-            if self._commits % CHECKPOINT_EVERY == 0:
-                self._checkpoint()
 
     @contextmanager
     def _lock_of_others(self) -> Iterator[None]:

@@ -4,13 +4,14 @@ import asyncio
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import func, insert, select
 from uuid6 import uuid7
 
 from broker.answers import Refusal
-from broker.committer import Closed, Committer, TooManyEntries
+from broker.committer import TURN, Closed, Committer, TooManyEntries
 from broker.tables import replay as notes
 from consent import audit, history, ledger, ledger_entry, permission
 from consent.errors import ClockBehind, ImpossibleEvent
@@ -115,6 +116,30 @@ def test_64_concurrent_submits_are_gapless_and_answered_with_their_own(made, clo
     with made.read() as tx:
         assert [event.type for event in history.read(tx, lines[7])] == ["access.released", "permission.given"]
         assert tx.execute(select(func.count()).select_from(ledger_batch)).scalar_one() < 65
+
+
+def test_what_a_batch_does_lets_everybody_else_on_the_loop_go_on(made, clock):
+    """Of 256 that wait, no more than a short turn's are run between two turns of the event loop."""
+    if made.dialect != "sqlite":
+        pytest.skip("PostgreSQL has a thread for it")
+    done, turns = [], []
+
+    async def story(committer):
+        def change(i):
+            return lambda tx, now: (done.append(i), [SystemRecord("filler")])
+
+        async def others():
+            while len(done) < 256:
+                turns.append(len(done))
+                await asyncio.sleep(0)
+
+        return await asyncio.gather(*(committer.submit(change(i)) for i in range(256)), others())
+
+    run(made, clock, story)
+    turns.append(len(done))
+    assert max(after - before for before, after in pairwise(turns)) == TURN
+    assert done == list(range(256))
+    assert sound(made).size == 257
 
 
 def test_a_change_that_raises_is_taken_back_alone(made, clock):

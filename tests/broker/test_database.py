@@ -109,7 +109,13 @@ def test_reading_cannot_write_on_sqlite(things: Database) -> None:
         tx.execute(text("INSERT INTO thing VALUES ('x')"))
 
 
-PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "wal_autocheckpoint": 0}
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "secure_delete": 1,
+    "wal_autocheckpoint": databases.FOLD_PAGES,
+}
 SESSION = {
     "lock_timeout": "100ms",
     "statement_timeout": "2s",
@@ -138,21 +144,56 @@ def test_the_committer_is_never_cut_off(things: Database) -> None:
         assert tx.execute(text("SHOW lock_timeout")).scalar_one() == "0"
 
 
+PAGE = 4096 + 24  # bytes of a page in the log
+
+
+def grow(database: Database, commits: range, pages: int) -> None:
+    for n in commits:
+        with database.write() as tx:
+            for part in range(pages):
+                tx.execute(text("INSERT INTO thing VALUES (:n)"), {"n": f"{n}-{part}-" + "x" * 3900})
+
+
 @of_sqlite
-def test_the_log_of_sqlite_is_folded_in_by_the_connection_that_writes(things: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pages", [1, 40])
+def test_the_log_of_sqlite_is_folded_by_its_pages_however_large_commits_are(
+    things: Database, tmp_path: Path, pages: int
+) -> None:
     log = tmp_path / "semel.db-wal"
-    for n in range(databases.CHECKPOINT_EVERY):
-        with things.write() as tx:
-            tx.execute(text("INSERT INTO thing VALUES (:n)"), {"n": str(n)})
-    size = log.stat().st_size
-    with things.write() as tx:
-        tx.execute(text("INSERT INTO thing VALUES ('next')"))
-    assert log.stat().st_size == size, "the log begins anew once it was folded in"
+    grow(things, range(2000 // pages), pages)
+    assert (tmp_path / "semel.db").stat().st_size > 2 * databases.FOLD_PAGES * 4096, "it was folded on the way"
+    assert log.stat().st_size <= (databases.FOLD_PAGES + 6 * pages + 20) * PAGE
     things.close()
     assert not log.exists()
     plain = sqlite3.connect(tmp_path / "semel.db")
-    assert plain.execute("SELECT count(*) FROM thing").fetchone() == (databases.CHECKPOINT_EVERY + 1,)
+    assert plain.execute("SELECT count(*) FROM thing").fetchone() == (2000 // pages * pages,)
     plain.close()
+
+
+@of_sqlite
+def test_a_log_that_a_long_reader_let_grow_is_cut_again(things: Database, tmp_path: Path) -> None:
+    log = tmp_path / "semel.db-wal"
+    reader = sqlite3.connect(tmp_path / "semel.db", isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM thing").fetchone() == (0,)
+    grow(things, range(120), 40)
+    assert log.stat().st_size > databases.LOG_BYTES
+    reader.execute("COMMIT")
+    reader.close()
+    grow(things, range(200, 203), 1)  # the first folds what is left, the next begins anew
+    assert log.stat().st_size <= databases.LOG_BYTES
+
+
+@of_sqlite
+def test_folding_that_fails_fails_no_commit(things: Database, tmp_path: Path) -> None:
+    """Nothing that can fail comes after a commit."""
+    other = sqlite3.connect(tmp_path / "semel.db", isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM thing").fetchone()
+    grow(things, range(databases.FOLD_PAGES), 2)
+    other.execute("COMMIT")
+    other.close()
+    assert len(names(things)) == 2 * databases.FOLD_PAGES
 
 
 @pytest.mark.parametrize(
