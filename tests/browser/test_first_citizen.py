@@ -11,7 +11,6 @@ import os
 import ssl
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +32,7 @@ from playwright.sync_api import BrowserContext
 from broker import demo
 from examples.registers import people, population
 from keys.keyring import RootKeyring
+from tests import machine_clock
 from tests.actors import Agency, Secrets
 from tests.broker.whole import _public_jwk
 from tests.browser import qr
@@ -201,7 +201,7 @@ def walks(installation: Installation, link: str) -> None:
             seen = Trusting(browser, world)
             codes = activates(seen, link)
             key = service.folder / "agency.pem"
-            agency = Agency(OFFICE, USE, AGENCY, service.issuer, key, http, time.time, world.answers)
+            agency = Agency(OFFICE, USE, AGENCY, service.issuer, key, http, machine_clock.seconds, world.answers)
             prefills(seen, agency, codes, installation.maria)
             seen.close()
     assert not seen.problems, "\n".join(seen.problems)
@@ -215,7 +215,7 @@ def activates(seen: Trusting, link: str) -> Secrets:
     seen.sees_both("02-activate-short", 422)
     seen.press("activate", "continue", username=USERNAME, new_password=PASSWORD)
     seen.sees_both("03-app")
-    codes = Secrets(secret_of(seen), time.time)
+    codes = Secrets(secret_of(seen), machine_clock.seconds)
     seen.press("authenticator", "confirm", code="000000")
     seen.sees_both("04-app-wrong", 403)
     assert secret_of(seen) == codes.secret, "nobody has to scan twice"
