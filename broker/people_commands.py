@@ -18,12 +18,12 @@ from broker.app import clock
 from broker.database import Tx
 from broker.notices.outbox import Outbox
 from broker.notices.security_events import Signals
-from broker.pages.citizen import credentials, one_time_code, sign_in
+from broker.pages.citizen import credentials, one_time_code
 from broker.people import activation, activity, people
 from broker.people.people import Person, Proofing
 from broker.settings import Settings
+from broker.sign_in import attempts, session
 from broker.sign_in import one_time_code as codes
-from broker.sign_in import session
 from broker.terminal import AsJson
 from keys.keyring import RootKeyring
 from keys.vault import Vault
@@ -238,7 +238,7 @@ def _counts(roots: RootKeyring, person: Person, username: str) -> list[tuple[str
     """Name what counts a person's attempts wherever they come from; a browser that is known has counts of its own."""
     named, of = people.name_codes(roots, username)[0], person.person_id.encode()
     return [
-        ("sign-in-account", named, sign_in.ACCOUNT),
+        ("sign-in-account", named, attempts.ACCOUNT),
         ("code-account", of, one_time_code.CODES),
         (credentials.KIND, of, credentials.LIMIT),
     ]

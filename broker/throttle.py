@@ -6,9 +6,10 @@ enough always gets through again: nothing locks out for good.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, delete, select
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.database import Tx
@@ -16,6 +17,7 @@ from broker.tables import throttle
 from keys import opaque
 
 SECOND = 1_000_000  # microseconds
+WIDER = (1, 4, 16)  # times what one network may, for those around it: of IPv6 64, 56 and 48 bits
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,33 @@ def waits(tx: Tx, kind: str, subject_mac: bytes, limit: Limit, now: int) -> int:
     tat = tx.execute(select(throttle.c.tat).where(throttle.c.key == key)).scalar_one_or_none() or 0
     latest = now + 3600 * SECOND // limit.hourly * (limit.burst - 1)
     return max(0, -((latest - tat) // SECOND))
+
+
+def allow_network(tx: Tx, kind: str, networks: Sequence[bytes], limit: Limit, now: int) -> int | None:
+    """Count one attempt from a network and from each wider one around it, which may as many times more; as `allow`.
+
+    `networks` are their codes, the narrowest first (`broker.sender.codes`).
+    """
+    for number, (code, times) in enumerate(zip(networks, WIDER, strict=False)):
+        name = f"{kind}/{number}" if number else kind
+        wait = allow(tx, name, code, Limit(limit.hourly * times, limit.burst * times), now)
+        if wait is not None:
+            return wait
+    return None
+
+
+def give_back(tx: Tx, kind: str, networks: Sequence[bytes], limit: Limit) -> None:
+    """Take back one attempt that `allow_network` counted: it was none."""
+    for number, (code, times) in enumerate(zip(networks, WIDER, strict=False)):
+        key = opaque.digest((f"{kind}/{number}" if number else kind).encode() + b"\x00" + code)
+        every = 3600 * SECOND // (limit.hourly * times)
+        tx.execute(update(throttle).where(throttle.c.key == key).values(tat=throttle.c.tat - every))
+
+
+def is_held(tx: Tx, kind: str, subject_mac: bytes, now: int) -> bool:
+    """Say whether an attempt of a kind by a subject is still remembered."""
+    key = opaque.digest(kind.encode() + b"\x00" + subject_mac)
+    return tx.execute(select(throttle.c.key).where(throttle.c.key == key, throttle.c.tat > now)).first() is not None
 
 
 def clear(tx: Tx, kind: str, subject_mac: bytes) -> None:

@@ -44,12 +44,14 @@ def seal(ring: SealingRing, kept: PushedRequest, browser_hash: bytes) -> str | N
     return sealed
 
 
-def store(tx: Tx, kept: PushedRequest, browser_hash: bytes, sender: bytes, now: int, *, lifetime: int) -> int | None:
+def store(
+    tx: Tx, kept: PushedRequest, browser_hash: bytes, sender: tuple[bytes, ...], now: int, *, lifetime: int
+) -> int | None:
     """Store a request that no cookie holds, for this browser alone; the seconds to wait when the address stores too many.
 
-    `sender` is the code of the address; `now` and `lifetime` in microseconds.
+    `sender` are the codes of the networks it came from; `now` and `lifetime` in microseconds.
     """
-    wait = throttle.allow(tx, "authorize-form", sender, STORED, now)
+    wait = throttle.allow_network(tx, "authorize-form", sender, STORED, now)
     if wait is None:
         pushed.adopt(tx, kept.request, kept.tx, browser_hash, pushed=kept.pushed_at, expires=now + lifetime)
     return wait

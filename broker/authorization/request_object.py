@@ -120,14 +120,14 @@ async def fetch(address: str, client: Client, egress: Egress) -> str:
     return reply.content.decode("ascii").strip()
 
 
-def count(database: Database, address: str, client: Client, network: bytes, now: int) -> None:
-    """Count one request by reference from a network: anybody can send us to fetch (RFC 9101 §10.4.1).
+def count(database: Database, address: str, client: Client, networks: tuple[bytes, ...], now: int) -> None:
+    """Count one request by reference from these networks: anybody can send us to fetch (RFC 9101 §10.4.1).
 
     Raises `Wire`: `invalid_request_uri` as `check_registered`, which costs nothing; `too_many` (429).
     """
     check_registered(address, client)
     with database.write() as tx:
-        wait = throttle.allow(tx, "request-uri", network, FETCHES, now)
+        wait = throttle.allow_network(tx, "request-uri", networks, FETCHES, now)
     if wait is not None:
         raise Wire("too_many", "too many requests by reference", status=429, headers={"Retry-After": str(wait)})
 

@@ -46,7 +46,7 @@ class Facts:
     """The browser, its session, and a fresh handle should a journey begin.
 
     A request is named (`client_id` and `request_uri`, or `public_id`) or brought along (`brought`, with the cookies that keep it;
-    `kept` is None when it is too long for one). `sender` is the code of the address it came from.
+    `kept` is None when it is too long for one). `sender` are the codes of the networks it came from.
     """
 
     wired: needs.Parts
@@ -59,7 +59,7 @@ class Facts:
     brought: PushedRequest | None = None
     kept: tuple[Cookie, ...] | None = ()
     forgotten: tuple[Cookie, ...] = ()
-    sender: bytes = b""
+    sender: tuple[bytes, ...] = ()
 
 
 async def gather(request: Request) -> Facts | Answer:
@@ -73,14 +73,14 @@ async def gather(request: Request) -> Facts | Answer:
         request_uri=given.get("request_uri", ""),
         language_chosen=needs.cookie(request, "semel-lang") != "",
         forgotten=_forgotten(request),
-        sender=sender.code(request),
+        sender=sender.codes(request),
     )
     if _is_pushed(given):
         if wired.registry.active(facts.client_id) is None:
             raise Wire("invalid_request_uri", "the request is unknown, used or too old")
         return facts
     with _fault_of_the_service(wired, given):
-        asked = await _unchecked(wired, given, now, sender.code(request))
+        asked = await _unchecked(wired, given, now, sender.codes(request))
     try:
         brought = PushedRequest(plain.new_id(), checks.check(asked, checks.At.AUTHORIZE), now)
         return replace(facts, brought=brought, kept=needs.keep_plain(request, brought))
@@ -103,14 +103,14 @@ def _is_pushed(given: Parameters) -> bool:
     return given.get("request_uri", "").startswith(pushed.PREFIX)
 
 
-async def _unchecked(wired: needs.Parts, given: Parameters, now: int, network: bytes) -> Unchecked:
+async def _unchecked(wired: needs.Parts, given: Parameters, now: int, networks: tuple[bytes, ...]) -> Unchecked:
     """Find the client of a plain request and open its request object; what is wrong with either is told on a page."""
     client = wired.registry.active(given.get("client_id", ""))
     if client is None:
         raise Wire("unknown_client", "no such client")
     if client.profile != "baseline" or client.require_pushed_authorization_requests:
         raise Wire("invalid_request", "this client pushes its requests (RFC 9126 §5)")
-    token = await _signed(wired, given, client, now, network)
+    token = await _signed(wired, given, client, now, networks)
     inside, to = given, await recipients.of_response(wired.registry, client, now)
     if token is not None:
         inside = await request_object.read(
@@ -119,12 +119,14 @@ async def _unchecked(wired: needs.Parts, given: Parameters, now: int, network: b
     return needs.unchecked(wired, client, inside, now, signed=token is not None, response_to=to)
 
 
-async def _signed(wired: needs.Parts, given: Parameters, client: Client, now: int, network: bytes) -> str | None:
+async def _signed(
+    wired: needs.Parts, given: Parameters, client: Client, now: int, networks: tuple[bytes, ...]
+) -> str | None:
     """Give the request object that came by value, or by reference from where the client registered (RFC 9101 §5)."""
     if "request" in given and "request_uri" in given:
         raise Wire("invalid_request", "request and request_uri together")
     if "request_uri" in given:
-        request_object.count(wired.database, given["request_uri"], client, network, now)
+        request_object.count(wired.database, given["request_uri"], client, networks, now)
         return await request_object.fetch(given["request_uri"], client, wired.outbound.client_addresses)
     return given.get("request")
 
@@ -183,7 +185,7 @@ class Posted:
     request: AuthorizationRequest
     request_uri: str
     lifetime: int
-    sender: bytes
+    sender: tuple[bytes, ...]
 
 
 async def gather_post(request: Request) -> Posted | Answer:
@@ -192,17 +194,17 @@ async def gather_post(request: Request) -> Posted | Answer:
     if _is_pushed(given):
         return _to_get(given.get("client_id", ""), given["request_uri"])
     with _fault_of_the_service(wired, given):
-        asked = await _unchecked(wired, given, now, sender.code(request))
+        asked = await _unchecked(wired, given, now, sender.codes(request))
     try:
         checked = checks.check(asked, checks.At.AUTHORIZE)
     except Exception as problem:  # noqa: BLE001 - as above
         return _told(wired, asked, problem)
-    return Posted(checked, pushed.new_uri(), wired.durations.pushed_request, sender.code(request))
+    return Posted(checked, pushed.new_uri(), wired.durations.pushed_request, sender.codes(request))
 
 
 def act_post(tx: Tx, facts: Posted, now: int) -> Answer | Refusal:
     """POST: store the request for a minute and send the browser to it with GET, which brings its cookies."""
-    wait = throttle.allow(tx, "authorize-form", facts.sender, plain.STORED, now)
+    wait = throttle.allow_network(tx, "authorize-form", facts.sender, plain.STORED, now)
     if wait is not None:
         return _too_many(wait)
     pushed.store(tx, facts.request, facts.request_uri, now, lifetime=facts.lifetime)

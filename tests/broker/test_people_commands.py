@@ -228,7 +228,7 @@ def test_a_link_sets_what_is_missing_and_no_more(
 def test_unlock_forgets_what_was_tried(desk: Desk) -> None:
     desk.create()
     named = people.name_codes(desk.roots, "nora")[0]
-    from broker.pages.citizen.sign_in import ACCOUNT
+    from broker.sign_in.attempts import ACCOUNT
 
     now = machine_clock.micros()
     with desk.database.write() as tx:

@@ -50,6 +50,25 @@ def test_a_proxy_that_adds_a_line_of_its_own_is_believed_not_the_stranger(whole:
 
 def test_attempts_are_counted_by_network(whole: Whole) -> None:
     """A keyed code: the same for a household, another for another one, and no address to be read in it."""
-    here, there = sender.code(asked(whole, "2001:db8::7")), sender.code(asked(whole, "2001:db8:0:1::7"))
-    assert here == sender.code(asked(whole, "2001:db8::9:1")) != there
-    assert len(here) == 32
+    here, there = sender.codes(asked(whole, "2001:db8::7")), sender.codes(asked(whole, "2001:db8:0:1::7"))
+    assert here == sender.codes(asked(whole, "2001:db8::9:1")) != there
+    assert {len(code) for code in here} == {32}
+
+
+SHARED = [
+    ("2001:db8::7",         "2001:db8::9",           3),
+    ("2001:db8:0:1::7",     "2001:db8:0:2::7",       2),  # one of 256 in what a subscriber is given
+    ("2001:db8:0:100::7",   "2001:db8:0:200::7",     1),
+    ("2001:db8:1::7",       "2001:db8:2::7",         0),
+    ("192.0.2.7",           "192.0.2.7",             1),
+    ("192.0.2.7",           "192.0.2.8",             0),
+    ("::ffff:192.0.2.7",    "192.0.2.7",             1),
+    ("::",                  "2001:db8::7",           0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other", "shared"), SHARED)
+def test_networks_around_an_address(whole: Whole, one: str, other: str, shared: int) -> None:
+    """RFC 6177 §2: whoever is given 56 or 48 bits has hundreds of networks of 64."""
+    first, second = sender.codes(asked(whole, one)), sender.codes(asked(whole, other))
+    assert len(set(first) & set(second)) == shared

@@ -87,3 +87,30 @@ def test_never_more_than_the_burst_and_the_rate(waits, hourly, burst):
     for first in range(len(passed)):
         for last in range(first, len(passed)):
             assert last - first + 1 <= burst + (passed[last] - passed[first]) // every
+
+
+def test_a_network_and_those_around_it(tx, now):
+    """What one network may, four times that the one around it, and sixteen times the next."""
+
+    def allowed(*networks: bytes) -> bool:
+        return throttle.allow_network(tx, "n", networks, LIMIT, now) is None
+
+    assert sum(allowed(b"64-%d" % n, b"56", b"48") for n in range(40)) == LIMIT.burst * 4
+    assert sum(allowed(b"64-%d" % n, b"56-%d" % n, b"48-b") for n in range(100)) == LIMIT.burst * 16
+    assert [allowed(b"v4") for _ in range(4)] == [True, True, True, False]
+
+
+def test_an_attempt_that_was_none_is_given_back_everywhere(tx, now):
+    networks = (b"64", b"56", b"48")
+    for _ in range(100):
+        assert throttle.allow_network(tx, "n", networks, LIMIT, now) is None
+        throttle.give_back(tx, "n", networks, LIMIT)
+    throttle.give_back(tx, "n", (b"unknown",), LIMIT)
+
+
+def test_what_is_held_is_so_until_it_is_due(tx, now):
+    assert not throttle.is_held(tx, "k", b"a", now)
+    throttle.allow(tx, "k", b"a", LIMIT, now)
+    assert throttle.is_held(tx, "k", b"a", now + 59 * SECOND)
+    assert not throttle.is_held(tx, "k", b"a", now + 60 * SECOND)
+    assert not throttle.is_held(tx, "l", b"a", now)

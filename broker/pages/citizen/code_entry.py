@@ -78,10 +78,10 @@ async def gather_code(request: Request) -> Typed | Answer:
     typed = given.get("user_code", "").strip()[: user_code.MAX_TYPED]
     if not typed:
         return form_page(error="missing", status=422)
-    now, address = wired.clock(), sender.code(request)
+    now, networks = wired.clock(), sender.codes(request)
     browser = visitor.session.id_hash if visitor.session is not None else visitor.browser_hash
     with wired.database.write() as tx:
-        wait = throttle.allow(tx, "device-address", address, ADDRESS, now) or throttle.allow(
+        wait = throttle.allow_network(tx, "device-address", networks, ADDRESS, now) or throttle.allow(
             tx, "device-browser", browser, BROWSER, now
         )
     if wait is not None:

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from broker import needs, sender, throttle
 from broker.answers import Page
 from broker.errors import Wire
-from broker.pages.citizen.sign_in import ADDRESS
 from broker.sign_in import authenticator, password
+from broker.sign_in.attempts import ADDRESS
 from broker.sign_in.authenticator import Setup
 from broker.sign_in.password import Unfit, Verdict
 from broker.throttle import Limit
@@ -20,9 +20,9 @@ LIMIT = Limit(hourly=12, burst=5)
 def count(request: Request, kind: str, subject: bytes) -> int | None:
     """Count an attempt before anything is compared; the seconds to wait, or None when it may go on."""
     wired = needs.parts(request)
-    now, address = wired.clock(), sender.code(request)
+    now, networks = wired.clock(), sender.codes(request)
     with wired.database.write() as tx:
-        return throttle.allow(tx, "sign-in-address", address, ADDRESS, now) or throttle.allow(
+        return throttle.allow_network(tx, "sign-in-address", networks, ADDRESS, now) or throttle.allow(
             tx, kind, subject, LIMIT, now
         )
 

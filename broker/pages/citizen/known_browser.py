@@ -38,6 +38,11 @@ def bucket(request: Request, kind: str, person_id: str, name: bytes) -> tuple[st
     return f"{kind}-known", known
 
 
+def is_known(bucket: tuple[str, bytes]) -> bool:
+    """Say whether a bucket is that of a known browser."""
+    return bucket[0].endswith("-known")
+
+
 async def form(request: Request) -> Parameters | None:
     """Read the form; None when its token belongs to an earlier session, so that the page can be shown again."""
     try:

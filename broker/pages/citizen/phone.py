@@ -90,7 +90,7 @@ async def gather_press(request: Request) -> Screen | Answer:
     wired = entrance.wired
     if pressed == "show-code":
         with wired.database.write() as tx:
-            wait = throttle.allow(tx, "phone-address", sender.code(request), ADDRESS, wired.clock())
+            wait = throttle.allow_network(tx, "phone-address", sender.codes(request), ADDRESS, wired.clock())
         if wait is not None:
             return known_browser.too_many(_page(screen), wait)
     about = {

@@ -81,9 +81,9 @@ async def gather_letters(request: Request) -> Typed | Answer:
     typed = given.get("typed", "").strip()[: user_code.MAX_TYPED]
     if not typed:
         return form_page(error="missing", status=422)
-    now, address = wired.clock(), sender.code(request)
+    now, networks = wired.clock(), sender.codes(request)
     with wired.database.write() as tx:
-        wait = throttle.allow(tx, "phone-code-address", address, ADDRESS, now) or throttle.allow(
+        wait = throttle.allow_network(tx, "phone-code-address", networks, ADDRESS, now) or throttle.allow(
             tx, "phone-code", live.person_id.encode(), PERSON, now
         )
     if wait is not None:

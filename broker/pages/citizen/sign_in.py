@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from broker import logout, needs, outcome, sender, throttle
+from broker import logout, needs, outcome, sender
 from broker.answers import Answer, Page, Redirect
 from broker.authorization import hints, journey, pushed, session_check
 from broker.authorization import sign_in as sign_in_alone
@@ -21,16 +21,12 @@ from broker.errors import Wire
 from broker.pages.citizen import already, known_browser
 from broker.people import people
 from broker.people.people import Person
-from broker.sign_in import acr, password, session
+from broker.sign_in import acr, attempts, password, session
+from broker.sign_in.attempts import Counted
 from broker.sign_in.session import Session
-from broker.throttle import Limit
 from consent import intended_use
-from keys import opaque
 
 SECOND = 1_000_000  # microseconds
-ADDRESS = Limit(hourly=600, burst=100)
-ACCOUNT = Limit(hourly=30, burst=10)
-FROM = Limit(hourly=12, burst=5)  # a name from one address: a single stranger cannot use up the name's own limit
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,7 @@ class Attempt:
     username: str
     person: Person | None
     renewed: str | None
-    buckets: tuple[tuple[str, bytes], ...]
+    counted: Counted
 
 
 def interaction(request: Request) -> Interaction:
@@ -202,16 +198,11 @@ async def gather_password(request: Request) -> Attempt | Answer:
         return form_page(entrance, username=username, error="missing", status=422)
     roots, now = entrance.wired.roots, entrance.wired.clock()
     name = people.name_codes(roots, username)[0]
-    address = sender.code(request)
     with entrance.wired.database.write() as tx:
         person = people.by_username(tx, roots, username)
         bucket = known_browser.bucket(request, "sign-in", person.person_id if person else "", name)
-        here = ("sign-in-from", opaque.digest(address + bucket[1]))
-        wait = (
-            throttle.allow(tx, "sign-in-address", address, ADDRESS, now)
-            or throttle.allow(tx, *here, FROM, now)
-            or throttle.allow(tx, *bucket, ACCOUNT, now)
-        )
+        known = known_browser.is_known(bucket)
+        wait, counted = attempts.count(tx, bucket, sender.codes(request), now, known=known)
     if wait is not None:
         return known_browser.too_many(form_page(entrance, username=username, error="too_many"), wait)
     stored = person.password_hash if person is not None and not person.disabled else None
@@ -219,7 +210,7 @@ async def gather_password(request: Request) -> Attempt | Answer:
         verdict = await password.verify(stored, secret, roots.ring("pepper"))
     except password.Busy as problem:
         raise Wire("temporarily_unavailable", "busy; try again", status=503, headers={"Retry-After": "1"}) from problem
-    return Attempt(entrance, username, person if verdict.fits else None, verdict.renewed, (bucket, here))
+    return Attempt(entrance, username, person if verdict.fits else None, verdict.renewed, counted)
 
 
 def act_password(tx: Tx, attempt: Attempt, now: int) -> Answer:
@@ -233,8 +224,7 @@ def act_password(tx: Tx, attempt: Attempt, now: int) -> Answer:
         return form_page(entrance, username=attempt.username, error="wrong", status=403)
     if attempt.renewed is not None:
         people.renew_password(tx, person.person_id, attempt.renewed)
-    for bucket in attempt.buckets:
-        throttle.clear(tx, *bucket)
+    attempts.forget(tx, attempt.counted)
     before = logout.replaced(tx, entrance.wired, entrance.visitor.session, person.person_id, now)
     alone, durations = person.totp_sealed is None, entrance.wired.durations
     cookie, _ = session.start(

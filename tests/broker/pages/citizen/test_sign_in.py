@@ -10,6 +10,7 @@ from broker.answers import Refusal
 from broker.authorization import pushed
 from broker.pages.citizen import sign_in
 from broker.people import people
+from broker.sign_in.attempts import NAMES
 from broker.tables import person, session
 from keys import opaque
 from tests.broker.pages.citizen.visiting import PASSWORD, SECRET, text
@@ -231,14 +232,41 @@ def test_one_address_cannot_try_many_names(site):
     statuses = []
     with site.provider.database.write() as tx:
         from broker import throttle
-        from broker.pages.citizen import sign_in
+        from broker.sign_in import attempts
 
         address = site.provider.parts.roots.ring("pepper").mac(b"semel/address/v1\x00192.0.2.1")
-        while throttle.allow(tx, "sign-in-address", address, sign_in.ADDRESS, site.provider.now) is None:
+        while throttle.allow(tx, "sign-in-address", address, attempts.ADDRESS, site.provider.now) is None:
             statuses.append(None)
     assert len(statuses) == 100
     assert browser.password("somebody", "x").status_code == 429
     assert site.browser("198.51.100.9").password("somebody", "x").status_code == 403
+
+
+def test_one_guess_at_each_of_many_names(site):
+    """Password spraying: a network's names are counted, a name that was tried before or led in is none more."""
+    site.enrol("maria")
+    browser = site.browser()
+    for n in range(NAMES.burst - 1):
+        assert browser.password(f"name-{n}", "summer2026").status_code == 403
+        assert site.browser().password("maria").headers["location"] == "/sign-in/code"
+    assert browser.password("one-more", "summer2026").status_code == 403
+    assert browser.password("too-many", "summer2026").status_code == 429
+    assert browser.password("one-more", "summer2026").status_code == 403, "mistyping once more is no other name"
+    assert site.browser("198.51.100.9").password("too-many", "summer2026").status_code == 403
+
+
+def test_a_known_browser_is_let_in_whatever_its_network_does(site):
+    """Never locked out: neither by names tried in the same network, nor by that network's attempts as a whole."""
+    site.enrol("maria")
+    own = site.browser()
+    own.sign_in("maria")
+    own.post("/sign-out", {"action": "sign-out"})
+    stranger = site.browser()
+    for n in range(NAMES.burst + 1):
+        stranger.password(f"name-{n}", "summer2026")
+    assert stranger.password("maria", "summer2026").status_code == 429
+    site.provider.later(31)
+    assert own.sign_in("maria").headers["location"] == "/account"
 
 
 def test_a_session_in_use_stays_alive(site):
