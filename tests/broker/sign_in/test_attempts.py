@@ -23,17 +23,19 @@ def around(n: int) -> tuple[bytes, ...]:
     return b"64-%d" % n, b"56-%d" % (n // 256), b"48"
 
 
-@pytest.mark.parametrize(("apart", "most"), [(1, 4), (256, 16)], ids=["one /56", "one /48"])
-def test_a_guess_at_each_of_many_names_from_all_networks_of_one_subscriber(tx, now, apart: int, most: int) -> None:
+@pytest.mark.parametrize(("apart", "tried", "most"), [(1, 256, 4), (256, 800, 16)], ids=["one /56", "one /48"])
+def test_a_guess_at_each_of_many_names_from_all_networks_of_one_subscriber(
+    tx, now, apart: int, tried: int, most: int
+) -> None:
     """RFC 6177 §2: a network of 64 bits costs nothing; whoever has many is one."""
-    passed = sum(tries(tx, f"name-{n}", around(n * apart), now) for n in range(NAMES.burst * 20))
+    passed = sum(tries(tx, f"name-{n}", around(n * apart), now) for n in range(tried))
     assert passed == NAMES.burst * most
 
 
 def test_a_network_may_try_so_many_names(tx, now) -> None:
-    assert sum(tries(tx, f"name-{n}", (b"v4",), now) for n in range(200)) == NAMES.burst
+    assert sum(tries(tx, f"name-{n}", (b"v4",), now) for n in range(60)) == NAMES.burst
     assert tries(tx, "name-0", (b"v4",), now), "mistyping once more is no other name"
-    assert tries(tx, "name-199", (b"other",), now)
+    assert tries(tx, "name-59", (b"other",), now)
 
 
 def test_what_ended_in_a_sign_in_was_no_guess(tx, now) -> None:
