@@ -10,7 +10,7 @@ from broker.answers import Refusal
 from broker.authorization import pushed
 from broker.pages.citizen import sign_in
 from broker.people import people
-from broker.sign_in.attempts import NAMES
+from broker.sign_in.attempts import NAMES, Counted
 from broker.tables import person, session
 from keys import opaque
 from tests.broker.pages.citizen.visiting import PASSWORD, SECRET, text
@@ -376,7 +376,7 @@ def test_what_changed_while_a_password_was_compared(site, meanwhile):
         elif meanwhile == "app":
             people.set_second_factor(tx, roots, of, SECRET, 0)
     seen = needs.Visitor("b" * 43, None, "en", "t", ())
-    attempt = sign_in.Attempt(sign_in.Entrance(parts, seen, None, None), "plain", compared, "an old one", ())
+    attempt = sign_in.Attempt(sign_in.Entrance(parts, seen, None, None), "plain", compared, "an old one", Counted(()))
     with parts.database.write() as tx:
         answer = sign_in.act_password(tx, attempt, site.provider.now)
         stored = people.by_id(tx, of).password_hash
