@@ -211,7 +211,7 @@ def _invented(settings: Settings) -> list[personas.Persona]:
     """Give everyone of the persona files at hand: the operator's and the demo's own, whose passwords are published."""
     found: list[personas.Persona] = []
     for folder in dict.fromkeys((settings.config_dir, PUBLISHED)):
-        with suppress(OSError, ValueError, KeyError):
+        with suppress(consent_errors.BadDeclaration):
             found += personas.load(folder)
     return found
 

@@ -14,8 +14,11 @@ from broker.database import Tx
 from broker.people import people
 from broker.people.people import Proofing
 from broker.sign_in import password
+from consent.errors import BadDeclaration
 from keys.keyring import RootKeyring
 from keys.vault import Vault
+
+FILE = "personas.toml"
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,18 @@ class Persona:
 
 
 def load(config_dir: Path) -> list[Persona]:
-    """Everyone in `personas.toml` of this folder, in its order; OSError or KeyError when it is not such a file."""
-    declared = tomllib.loads((config_dir / "personas.toml").read_text("utf-8"))
+    """Everyone in `personas.toml` of this folder, in its order. Raises `BadDeclaration` when it is not such a file."""
+    try:
+        return _everyone(tomllib.loads((config_dir / FILE).read_text("utf-8")))
+    except OSError as problem:
+        raise BadDeclaration(f"{FILE}: {problem.strerror}") from problem
+    except KeyError as problem:
+        raise BadDeclaration(f"{FILE}: {problem.args[0]}: a persona needs it") from problem
+    except (TypeError, ValueError) as problem:
+        raise BadDeclaration(f"{FILE}: {problem}") from problem
+
+
+def _everyone(declared: Mapping[str, Any]) -> list[Persona]:
     return [
         Persona(
             id=one["id"],

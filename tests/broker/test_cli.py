@@ -366,3 +366,29 @@ def test_the_mode_is_recorded_once(environment: Settings) -> None:
     with database.read() as tx:
         assert tx.execute(select(install.c.mode)).scalar_one() == "production"
     database.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("[[personas]]\nid = 'x'\n", "username"), ("personas = 3\n", "personas.toml"), ("[[", "personas.toml:1")],
+)
+def test_a_file_of_personas_that_is_none_is_a_sentence(
+    environment: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    text: str,
+    says: str,
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "personas.toml").write_text(text)
+    monkeypatch.setenv("SEMEL_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("SEMEL_MODE", "sandbox")
+    for command in (("personas", "list"), ("init",), ("serve",)):
+        assert run(*command) == 2
+        told = capsys.readouterr().err
+        assert says in told
+        assert "Traceback" not in told
+    assert run("config", "check", "--json") == 1
+    assert "personas.toml" in {row["file"] for row in json.loads(capsys.readouterr().out)}
+    assert run("doctor") == 1

@@ -12,6 +12,7 @@ from uuid6 import uuid7
 
 from broker.answers import Refusal
 from broker.committer import TURN, Closed, Committer, TooManyEntries
+from broker.errors import Busy
 from broker.tables import replay as notes
 from consent import audit, history, ledger, ledger_entry, permission
 from consent.errors import ClockBehind, ImpossibleEvent
@@ -309,9 +310,14 @@ def test_a_clock_a_little_behind_is_waited_for(made, clock, now, behind):
         slept.append(seconds)
         clock.now = now
 
+    if made.dialect == "sqlite":  # there the committer runs on the event loop, which sleeps for nobody
+        with pytest.raises(Busy):
+            run(made, clock, lambda c: c.submit(lambda tx, at: (at, [SystemRecord("filler")])), sleep=sleep)
+        assert (slept, sound(made).size) == ([], 1)
+        clock.now = now
     answer = run(made, clock, lambda c: c.submit(lambda tx, at: (at, [SystemRecord("filler")])), sleep=sleep)
     assert answer.result == now
-    assert slept == [behind / 1_000_000]
+    assert slept == ([] if made.dialect == "sqlite" else [behind / 1_000_000])
 
 
 @pytest.mark.parametrize("behind", [1_000_001, 10**9])

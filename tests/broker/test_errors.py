@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 import broker
-from broker import committer, database, errors, installation, needs
+from broker import committer, connection_limits, database, errors, installation, needs
 from broker.answers import Json, Page, Refusal
 from broker.authorization import verification
 from broker.clients import key_sets, registry
@@ -85,6 +85,7 @@ INSIDE: dict[type[Exception], str] = {
     evidence.Malformed: "the connectors: source_unavailable",
     verification.Unmet: "broker.authorization.verification: the claims are left out",
     source.SourceUnavailable: "broker.evidence.collect: the item's status",
+    connection_limits.Busy: "broker.egress: EgressRefused",
     committer.TooManyEntries: "a fault of ours: server_error",
     needs.Stop: "the runner: carries the answer itself",
 }
