@@ -131,6 +131,23 @@ def changing(settings: Settings) -> Iterator[Tx]:
             database.close()
 
 
+@contextmanager
+def changing_beside(settings: Settings) -> Iterator[Tx]:
+    """A short transaction of a command beside a running server, on SQLite too: for rows that no process holds in memory.
+
+    Clients that registered themselves and their tokens are such rows; the ledger and the keys are not. SQLite's own lock puts it
+    between the server's transactions. Raises `NotReady` where there is nothing, `errors.Busy` when the lock does not come free.
+    """
+    database = Database.open(settings.database)
+    try:
+        with database.write() as tx:
+            if history.current(tx) is None:
+                raise NotReady("this database was never initialised: run `semel init` first")
+            yield tx
+    finally:
+        database.close()
+
+
 def root_keyring(settings: Settings) -> RootKeyring:
     """The root keyring; in demo and sandbox one is made when there is none. Production raises `NotReady` instead."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -81,6 +82,11 @@ def tell_demo(summary: Mapping[str, Any]) -> None:
     out.print(
         f"One-time codes come from totp_secret. Everything is in {summary['data']}. Ctrl-C stops it.", highlight=False
     )
+    out.print("\nFor your own client, in another terminal (docs/quickstart-agency.md):", highlight=False)
+    data = summary["data"]
+    values = {"MODE": "demo", "ISSUER": summary["issuer"], "DATA_DIR": data, "CONFIG_DIR": f"{data}/config"}
+    for name, value in values.items():
+        out.print(f"export SEMEL_{name}={shlex.quote(value)}", highlight=False, markup=False, soft_wrap=True)
 
 
 def misused(why: str) -> NoReturn:
