@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 
-from broker import cleanup, database_lock, disk, errors, needs, parameters, signing_keys, telemetry
+from broker import cleanup, database_lock, disk, errors, ledger_clock, needs, parameters, signing_keys, telemetry
 from broker.answers import INTERACTION, Answer, Json, Later, Page, Raw, Refusal, interaction_id
 from broker.clients.mutual_tls import MutualTls
 from broker.clients.registry import Registry
@@ -62,6 +62,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
     outbound = Outbound.open(settings.egress_allow, settings.client_egress_allow, settings.egress_ca_file)
     known = catalogue.load(settings.config_dir)
     signals = Signals(settings.issuer, Outbox(roots.ring("outbox")), roots.ring("signals"))
+    judge = ledger_clock.judge(settings.mode, machine=now is clock)
     from_server = database.dialect == "postgresql" and now is clock
     parts = needs.Parts(
         issuer=settings.issuer,
@@ -70,7 +71,7 @@ def assemble(settings: Settings, now: Callable[[], int]) -> tuple[needs.Parts, P
         durations=settings.durations,
         trusted_proxies=settings.trusted_proxies,
         database=database,
-        committer=Committer(database, clock=None if from_server else now, applied=signals.applied),
+        committer=Committer(database, clock=None if from_server else now, applied=signals.applied, judge=judge),
         roots=roots,
         signing=signing,
         vault=Vault(settings.person_keys),
@@ -105,14 +106,12 @@ def publisher(settings: Settings, database: Database, roots: RootKeyring, now: C
         loaded = sealed.load(tx, roots.ring("ledger"), ["ledger"])
     keys = [loaded.signer("ledger", alg) for alg in checkpoint.ALGORITHMS.values()]
     signers = [checkpoint.Signer.of(settings.ledger_origin, key) for key in keys]
-    return Publisher(database, settings.ledger_dir, signers, clock=now)
+    judge = ledger_clock.judge(settings.mode, machine=now is clock)
+    return Publisher(database, settings.ledger_dir, signers, clock=now, judge=judge)
 
 
 def create_app(settings: Settings, *, now: Callable[[], int] = clock) -> FastAPI:
-    """Build the application from its settings: tests and the server call the same function.
-
-    The database must have been made by `semel init`.
-    """
+    """Build the application on a database that `semel init` has made: tests and the server call the same function."""
     telemetry.configure()
     wired, publishing = assemble(settings, now)
 

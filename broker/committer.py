@@ -21,10 +21,11 @@ from sqlalchemy import text
 
 from broker.database import Database, Tx, now_from
 from broker.errors import Busy, Wire
+from broker.ledger_clock import LedgerClock
 from consent import ledger, permission
 from consent.errors import ClockBehind
 from consent.ledger import Appended
-from consent.ledger_entry import Entry, SystemRecord
+from consent.ledger_entry import Entry, SystemRecord, instant
 
 R = TypeVar("R")
 Change = Callable[[Tx, int], tuple[R, Sequence[Entry | SystemRecord]]]
@@ -71,7 +72,7 @@ class Committer:
 
     On SQLite a batch runs on the event loop, where every other writing block runs too, and is short; on PostgreSQL in one
     thread with its own connection. `clock` gives microseconds since 1970 and is read after the lock; None reads the database server's own.
-    `applied` is called with each entry once it is applied, in the same transaction.
+    `judge` says whether what it reads is believed. `applied` is called with each entry once it is applied, in the same transaction.
     """
 
     def __init__(
@@ -83,9 +84,10 @@ class Committer:
         apply: Apply = permission.apply,
         applied: Apply | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        judge: LedgerClock | None = None,
     ) -> None:
         self._database, self._clock, self._log_id, self._apply, self._sleep = database, clock, log_id, apply, sleep
-        self._applied = applied
+        self._applied, self._clock_judge = applied, judge
         self._waiting: deque[_Waiter] = deque()
         self._closed = False
         self._drain_due = False
@@ -198,10 +200,23 @@ class Committer:
             now = self._read(tx)
         if now < last:
             raise ClockBehind("the clock stands behind the newest batch; nothing is recorded until it is right")
+        if self._clock_judge is not None:
+            self._clock_judge.check(now, last)
         return now
 
     def _read(self, tx: Tx) -> int:
         return now_from(tx) if self._clock is None else self._clock()
+
+
+def accept_clock(tx: Tx, now: int) -> int:
+    """Enter that the clock is right at `now`, however far that is from the newest entry; an operator's act.
+
+    Returns the time of the entry before, in microseconds; the ledger goes on from `now`.
+    """
+    ledger.lock(tx)
+    was = ledger.head(tx).ts
+    ledger.append(tx, [SystemRecord("clock.accepted", {"was": instant(was)})], now)
+    return was
 
 
 def _answer(future: asyncio.Future[Committed[Any]], outcome: Outcome) -> None:

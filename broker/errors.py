@@ -73,6 +73,7 @@ MAP: list[tuple[type[Exception], str, int]] = [
     (consent_errors.NotAsked,                      "invalid_request",                  400),
     (consent_errors.RepeatDiffers,                 "invalid_request",                  409),
     (consent_errors.ImpossibleEvent,               "invalid_request",                  409),
+    (consent_errors.ClockAhead,                    "temporarily_unavailable",          503),
     (consent_errors.ClockBehind,                   "temporarily_unavailable",          503),
     (consent_errors.ConsentError,                  "server_error",                     500),
     (wallet_errors.InvalidProof,                   "invalid_proof",                    400),

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from broker import installation, ledger_files, terminal
+from broker import app, committer, installation, ledger_files, terminal
+from broker.database import now_from
 from broker.settings import Settings
 from broker.terminal import AsJson
 from consent import audit, published, published_state
@@ -27,13 +28,23 @@ def verify(
     vkey: Annotated[
         list[str] | None, typer.Option(help="A verifier key to trust instead of the published ones.")
     ] = None,
+    since: Annotated[
+        Path | None, typer.Option(help="A checkpoint kept from earlier: what is published must begin with its tree.")
+    ] = None,
+    witness: Annotated[list[str] | None, typer.Option(help="A verifier key that must have cosigned.")] = None,
     as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Check signatures, tiles and entries; needs no database. Exit status 1 names every file that is wrong."""
-    report = ledger_files.verify(source, vkey or [])
+    if since is not None and not since.is_file():
+        terminal.misused(f"{since} is no file")
+    kept = since.read_bytes() if since is not None else None
+    report = ledger_files.verify(source, vkey or [], kept, witness or [])
     terminal.show([{"file": f.file, "finding": f.what} for f in report.findings], as_json=as_json, title="Wrong")
     if not as_json:
         terminal.out.print(f"{report.origin}: {report.size} entries, {report.files} files read.")
+        if report.ahead:
+            terminal.out.print(f"{len(report.ahead)} files lie ahead of the checkpoint: of entries not signed yet.")
+            terminal.show([{"file": file} for file in report.ahead], as_json=False, title="Ahead")
     if report.findings:
         raise typer.Exit(WRONG)
 
@@ -84,3 +95,16 @@ def alarm(
     terminal.show([] if standing is None else [{"since": since, "what": standing.what}], as_json=as_json, title="Alarm")
     if standing is not None:
         raise typer.Exit(WRONG)
+
+
+@ledger.command("accept-clock")
+def accept_clock() -> None:
+    """Enter that the clock is right now, though it is far ahead of the ledger's newest entry, or behind it.
+
+    Look at the clock first: what is entered from now on bears its time, and the entry that says so is public.
+    """
+    settings = Settings()
+    with installation.changing(settings) as tx:
+        now = now_from(tx) if tx.dialect.name == "postgresql" else app.clock()
+        was = instant(committer.accept_clock(tx, now))
+    terminal.out.print(f"The newest entry was of {was}; entries go on from {instant(now)}.", highlight=False)

@@ -19,20 +19,23 @@ class Unreachable(Exception):
     """The source could not be read at all; the message says what was tried."""
 
 
-def verify(source: str, vkeys: Sequence[str]) -> audit.Report:
-    """Check the ledger published at a URL or lying in a folder; `vkeys` are trusted instead of the published ones.
+def verify(
+    source: str, vkeys: Sequence[str], since: bytes | None = None, witnesses: Sequence[str] = ()
+) -> audit.Report:
+    """Check the ledger published at a URL or lying in a folder; `vkeys` are trusted instead of the published ones. `since` is a checkpoint
+    kept from earlier, `witnesses` the keys that must have cosigned.
 
     A file that is absent or wrong is a finding of the report. Raises `Unreachable` when there is nothing to read, and
     `CheckpointInvalid` for a verifier key that is none.
     """
     if source.startswith(("http://", "https://")):
-        return asyncio.run(_fetched(source.rstrip("/"), vkeys))
+        return asyncio.run(_fetched(source.rstrip("/"), vkeys, since, witnesses))
     if not Path(source).is_dir():
         raise Unreachable(f"{source} is no folder")
-    return audit.verify_folder(Path(source), vkeys)
+    return audit.verify_folder(Path(source), vkeys, since=since, witnesses=witnesses)
 
 
-async def _fetched(url: str, vkeys: Sequence[str]) -> audit.Report:
+async def _fetched(url: str, vkeys: Sequence[str], since: bytes | None, witnesses: Sequence[str]) -> audit.Report:
     egress = Egress(LOOPBACK.get(urlsplit(url).hostname or "", ()))  # a local address only because it was typed
     loop = asyncio.get_running_loop()
 
@@ -44,7 +47,7 @@ async def _fetched(url: str, vkeys: Sequence[str]) -> audit.Report:
         return asyncio.run_coroutine_threadsafe(read(path), loop).result()
 
     try:
-        return await asyncio.to_thread(audit.verify_fetched, fetch, vkeys)
+        return await asyncio.to_thread(audit.verify_fetched, fetch, vkeys, since=since, witnesses=witnesses)
     except EgressRefused as why:
         raise Unreachable(f"{url} cannot be read: {why}") from why
     finally:

@@ -19,6 +19,7 @@ from sqlalchemy import insert, select, text
 
 from broker import telemetry
 from broker.database import Database, Tx
+from broker.ledger_clock import LedgerClock
 from consent import audit, checkpoint, ledger, merkle, published, published_state, tiles
 from consent.checkpoint import Checkpoint, Signer
 from consent.errors import AlarmRaised, LedgerBroken, ProofInvalid, TileInvalid
@@ -44,7 +45,7 @@ class Signed:
 class Publisher:
     """Writes the ledger's public files below `folder` and signs their root; the only holder of the ledger's signing keys.
 
-    `clock` gives microseconds since 1970. What breaks the ledger raises the alarm beside the folder, and while that stands
+    `clock` gives microseconds since 1970, and `judge` says whether that is believed. What breaks the ledger raises the alarm beside the folder, and while that stands
     nothing is signed, also by the next process.
     """
 
@@ -56,9 +57,11 @@ class Publisher:
         *,
         clock: Callable[[], int],
         log_id: int = ledger.LOG_ID,
+        judge: LedgerClock | None = None,
     ) -> None:
         self._database, self._signers, self._clock, self._log_id = database, tuple(signers), clock, log_id
         self._folder = PublishedFolder(folder)
+        self._clock_judge = judge
         self._keys = [signer.key for signer in signers]
         self._whole = False  # whether this process has seen every file of the last signed size
         self._recorded = 0  # the largest size this process knows to be signed
@@ -115,6 +118,8 @@ class Publisher:
             return None
         self._verify(head, size, root)
         signing, now = Checkpoint(head.origin, head.size, head.root), self._clock()
+        if self._clock_judge is not None:  # what is signed says when, too (C2SP tlog-cosignature)
+            self._clock_judge.check(now, head.ts)
         return Signed(signing, checkpoint.sign(signing, self._signers, now), size, now)
 
     def _begin(self, size: int) -> None:

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from consent import checkpoint, ledger, ledger_entry, published
+from consent import checkpoint, ledger, ledger_entry, merkle, published
 from consent.checkpoint import Checkpoint, VerifierKey
-from consent.errors import CheckpointInvalid, EntryInvalid, LedgerBroken
+from consent.errors import CheckpointInvalid, EntryInvalid, LedgerBroken, ProofInvalid, TileInvalid
 from consent.ledger_entry import EVENT, EVENT_LEAF_BYTES
 from consent.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from consent.published import Fetch, Source, Walk
@@ -57,17 +57,16 @@ class Report:
         return not self.findings
 
 
-class Replay:
-    """Entries in order, from any earlier state: the same for start-up, `semel ledger verify` and the tests."""
+class Entries:
+    """What entries may say and where: their forms, and no tag twice. The same for start-up, `semel ledger verify`, tests."""
 
-    def __init__(self, frontier: Frontier | None = None) -> None:
-        self.frontier = frontier or Frontier()
+    def __init__(self) -> None:
         self.genesis: dict[str, object] = {}
         self._tags: set[bytes] = set()
 
-    def add(self, leaf: bytes) -> None:
-        """Take the next entry; `EntryInvalid` when it cannot stand here."""
-        if self.frontier.size == 0:
+    def add(self, number: int, leaf: bytes) -> None:
+        """Take an entry; `EntryInvalid` when it cannot stand at this number."""
+        if number == 0:
             self.genesis = ledger_entry.read_system_leaf(leaf)
             if self.genesis["type"] != "genesis":
                 raise EntryInvalid("the first entry does not found a log")
@@ -77,15 +76,24 @@ class Replay:
             raise EntryInvalid("an event has the wrong length or the tag of another")
         else:
             self._tags.add(leaf[1:33])
-        self.frontier.append(leaf_hash(leaf))
+
+    def take(self, first: int, entries: list[bytes]) -> str | None:
+        """Take a proven bundle; say what is wrong with it. Its place in the tree is proven from above, not hashed again."""
+        try:
+            for number, leaf in enumerate(entries, first):
+                self.add(number, leaf)
+        except EntryInvalid as error:
+            return str(error)
+        return None
 
 
 def replay(leaves: Iterable[bytes], frontier: Frontier | None = None) -> Frontier:
     """Return the right edge after these entries, begun at an earlier one or at the first entry. Raises `EntryInvalid`."""
-    state = Replay(frontier)
+    edge, state = frontier or Frontier(), Entries()
     for leaf in leaves:
-        state.add(leaf)
-    return state.frontier
+        state.add(edge.size, leaf)
+        edge.append(leaf_hash(leaf))
+    return edge
 
 
 def check(
@@ -163,27 +171,41 @@ def _leaves(tx: Connection, start: int, end: int, log_id: int) -> Iterator[bytes
             raise LedgerBroken(f"entry {start} is missing or is not what was hashed")
 
 
-def verify_folder(path: Path, vkeys: Sequence[str] = ()) -> Report:
+def verify_folder(
+    path: Path, vkeys: Sequence[str] = (), *, since: bytes | None = None, witnesses: Sequence[str] = ()
+) -> Report:
     """Check every file of a folder of published files; trusts `vkeys`, or when none are given the folder's own."""
-    return verify(published.folder(path), vkeys)
+    return verify(published.folder(path), vkeys, since=since, witnesses=witnesses)
 
 
-def verify_fetched(fetch: Fetch, vkeys: Sequence[str] = ()) -> Report:
+def verify_fetched(
+    fetch: Fetch, vkeys: Sequence[str] = (), *, since: bytes | None = None, witnesses: Sequence[str] = ()
+) -> Report:
     """Check everything a published checkpoint reaches; `fetch(path)` gives a file's bytes, None when it is absent."""
-    return verify(Source(fetch), vkeys)
+    return verify(Source(fetch), vkeys, since=since, witnesses=witnesses)
 
 
-def verify(source: Source, vkeys: Sequence[str] = ()) -> Report:
-    """Check published files. Every wrong file is named in the report; `CheckpointInvalid` only for unreadable `vkeys`."""
+def verify(
+    source: Source, vkeys: Sequence[str] = (), *, since: bytes | None = None, witnesses: Sequence[str] = ()
+) -> Report:
+    """Check published files. Every wrong file is named in the report; `CheckpointInvalid` only for unreadable keys.
+
+    `since` is a checkpoint kept from earlier: what is published now must begin with its tree (RFC 9162 §2.1.4). Each of the
+    `witnesses`, verifier keys of others, must have cosigned the checkpoint (C2SP tlog-cosignature).
+    """
     trusted = [checkpoint.parse_vkey(key) for key in vkeys]
+    cosigners = [checkpoint.parse_vkey(key) for key in witnesses]
     findings: dict[str, str] = {}
     keys = _keys(source, trusted, findings)
     signed, files = _signed(source, keys, findings)
     if "checkpoint" in findings:
         return _report(signed, files, findings)
-    state = Replay()
-    walk = Walk(source, signed.size, signed.root, lambda first, entries: _replayed(state, first, entries), findings)
+    _cosigned(source, cosigners, findings)
+    state = Entries()
+    walk = Walk(source, signed.size, signed.root, state.take, findings)
     walk.run()
+    if since is not None:
+        _continues(source, signed, since, keys, findings)
     if state.genesis and state.genesis.get("origin") != signed.origin:
         findings.setdefault("checkpoint", "signs another log than the one these entries found")
     if (named := state.genesis.get("vkeys")) and keys and {str(key) for key in keys} != _texts(named):
@@ -218,21 +240,30 @@ def _signed(source: Source, keys: list[VerifierKey], findings: dict[str, str]) -
         return Checkpoint("", 0, EMPTY_ROOT), files
 
 
-def _replayed(state: Replay, first: int, entries: list[bytes]) -> str | None:
-    """Replay one proven bundle; say what is wrong with it. After a gap (a damaged bundle) only forms can be checked."""
-    if first != state.frontier.size:
-        state.frontier = _anywhere(first)
+def _cosigned(source: Source, witnesses: Sequence[VerifierKey], findings: dict[str, str]) -> None:
+    note = source.read("checkpoint") or b""
+    for key in witnesses:
+        try:
+            checkpoint.verify_cosignature(note, key)
+        except CheckpointInvalid as error:
+            findings.setdefault("checkpoint", str(error))
+
+
+def _continues(
+    source: Source, signed: Checkpoint, since: bytes, keys: list[VerifierKey], findings: dict[str, str]
+) -> None:
+    """Find when the published tree does not begin with the one of a checkpoint that was kept from earlier."""
     try:
-        for leaf in entries:
-            state.add(leaf)
-    except EntryInvalid as error:
-        return str(error)
-    return None
-
-
-def _anywhere(size: int) -> Frontier:
-    """Return a right edge of this size whose hashes mean nothing: the tree itself is proven from above."""
-    return Frontier(size, [EMPTY_ROOT] * size.bit_count())
+        kept = checkpoint.verify(since, keys) if keys else checkpoint.read(since)[0]
+        node = published.nodes(signed.size, source.read)
+        proof = merkle.consistency_proof(kept.size, signed.size, node)
+        merkle.verify_consistency(kept.size, signed.size, kept.root, signed.root, proof)
+    except CheckpointInvalid as error:
+        findings.setdefault("checkpoint", f"the one kept from earlier is none of this log: {error}")
+    except (ProofInvalid, TileInvalid) as error:
+        findings.setdefault(
+            "checkpoint", f"does not continue the one of {kept.size} entries kept from earlier: {error}"
+        )
 
 
 def _texts(named: object) -> set[str]:

@@ -14,10 +14,12 @@ from keys.errors import KeysError
 from keys.keyring import SigningKey
 
 ED25519 = 0x01
+COSIGNATURE = 0x04  # Ed25519 of a witness, with its time (C2SP tlog-cosignature)
 ML_DSA_44 = 0x06
 ALGORITHMS: dict[int, Alg] = {ED25519: "Ed25519", ML_DSA_44: "ML-DSA-44"}
-PUBLIC_BYTES = {ED25519: 32, ML_DSA_44: 1312}
-SIGNATURE_BYTES = {ED25519: 64, ML_DSA_44: 8 + 2420}
+VERIFIED = {**ALGORITHMS, COSIGNATURE: ALGORITHMS[ED25519]}
+PUBLIC_BYTES = {ED25519: 32, COSIGNATURE: 32, ML_DSA_44: 1312}
+SIGNATURE_BYTES = {ED25519: 64, COSIGNATURE: 8 + 64, ML_DSA_44: 8 + 2420}
 NOTE_LIMIT = 64_000  # bytes; a few dozen witnesses fit
 DASH = "\u2014 "
 
@@ -117,9 +119,19 @@ def verify(note: bytes, vkeys: Sequence[VerifierKey]) -> Checkpoint:
         raise CheckpointInvalid("no verifier key to check the checkpoint with")
     for key in vkeys:
         found = [s for name, key_id, s in signatures if (name, key_id) == (key.name, key.key_id)]
-        if len(found) != 1 or key.name != checkpoint.origin:
+        if len(found) != 1 or key.name != checkpoint.origin or key.kind == COSIGNATURE:
             raise CheckpointInvalid(f"the checkpoint is not signed once by {key.name}+{key.key_id.hex()}")
         _verify_one(checkpoint, key, found[0])
+    return checkpoint
+
+
+def verify_cosignature(note: bytes, key: VerifierKey) -> Checkpoint:
+    """Return what the note says once a witness has cosigned it, under the witness's own name. Raises `CheckpointInvalid`."""
+    checkpoint, signatures = read(note)
+    found = [s for name, key_id, s in signatures if (name, key_id) == (key.name, key.key_id)]
+    if len(found) != 1 or key.kind == ED25519:
+        raise CheckpointInvalid(f"the checkpoint is not cosigned once by {key.name}+{key.key_id.hex()}")
+    _verify_one(checkpoint, key, found[0])
     return checkpoint
 
 
@@ -128,7 +140,7 @@ def _verify_one(checkpoint: Checkpoint, key: VerifierKey, signature: bytes) -> N
         raise CheckpointInvalid("a signature of the wrong size")
     stamp, raw = (b"", signature) if key.kind == ED25519 else (signature[:8], signature[8:])
     try:
-        notes.verify(ALGORITHMS[key.kind], key.public, _message(checkpoint, key, int.from_bytes(stamp, "big")), raw)
+        notes.verify(VERIFIED[key.kind], key.public, _message(checkpoint, key, int.from_bytes(stamp, "big")), raw)
     except KeysError as error:
         raise CheckpointInvalid(f"the signature of {key.name}+{key.key_id.hex()} does not hold") from error
 
@@ -137,6 +149,8 @@ def _message(checkpoint: Checkpoint, key: VerifierKey, time: int) -> bytes:
     """Return the bytes a key signs: the note's text, or the subtree message of tlog-cosignature (ML-DSA)."""
     if key.kind == ED25519:
         return checkpoint.text()
+    if key.kind == COSIGNATURE:
+        return f"cosignature/v1\ntime {time}\n".encode() + checkpoint.text()
     name, origin = key.name.encode(), checkpoint.origin.encode()
     start, end = (n.to_bytes(8, "big") for n in (0, checkpoint.size))
     return b"".join(

@@ -96,5 +96,9 @@ class ClockBehind(ConsentError):
     """The clock stands before the newest batch by more than a wait can mend."""
 
 
+class ClockAhead(ConsentError):
+    """The clock stands further ahead than time can have passed; what is entered now would block the ledger until then."""
+
+
 class RepeatDiffers(ConsentError):
     """An idempotency key came again with another request."""

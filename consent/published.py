@@ -175,23 +175,22 @@ class Walk:
         return self._decode(tile, tiles.decode_entries, quiet=quiet)
 
     def _decode(self, tile: Tile, decode: Callable[[bytes, int], list[bytes]], *, quiet: bool) -> list[bytes] | None:
-        data = self._read(tile, quiet=quiet)
-        if data is None:
-            return None
-        try:
-            return decode(data, tile.width)
-        except TileInvalid as error:
-            if not quiet:
-                self._wrong(tile.path, str(error))
-            return None
-
-    def _read(self, tile: Tile, *, quiet: bool) -> bytes | None:
-        data = self.source.read(tile.path)
+        whole = Tile(tile.level, tile.index)
+        data, width = self.source.read(tile.path), tile.width
+        if data is None and tile != whole:  # removed since the checkpoint was read: the tile is full now
+            data, width = self.source.read(whole.path), WIDTH
         if not quiet:
             self.files += 1
             if data is None:
                 self._wrong(tile.path, "is missing")
-        return data
+        if data is None:
+            return None
+        try:
+            return decode(data, width)[: tile.width]
+        except TileInvalid as error:
+            if not quiet:
+                self._wrong(tile.path, str(error))
+            return None
 
     def _wrong(self, path: str, what: str) -> None:
         self.findings.setdefault(path, what)

@@ -182,6 +182,33 @@ def test_an_unreadable_checkpoint_is_not_served_and_the_alarm_stays_until_it_is_
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == []
 
 
+def test_an_auditor_is_told_what_lies_ahead_and_whether_an_earlier_checkpoint_is_continued(
+    environment: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = published(environment)
+    kept = tmp_path / "kept"
+    kept.write_bytes((folder / "checkpoint").read_bytes())
+    assert run("ledger", "verify", str(folder), "--since", str(kept)) == 0
+    assert "ahead" not in capsys.readouterr().out
+    (folder / "tile/0/000.p/9").write_bytes((folder / "tile/0/000.p/1").read_bytes() + bytes(32 * 8))
+    assert run("ledger", "verify", str(folder)) == 0
+    assert "tile/0/000.p/9" in capsys.readouterr().out
+    kept.write_bytes(b"")
+    assert run("ledger", "verify", str(folder), "--since", str(kept)) == 1
+    assert "kept from earlier" in " ".join(capsys.readouterr().out.split())
+    assert run("ledger", "verify", str(folder), "--since", str(tmp_path / "nowhere")) == 2
+
+
+def test_the_clock_is_accepted_by_a_public_entry(environment: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = published(environment)
+    assert run("ledger", "accept-clock") == 0
+    assert "go on from" in capsys.readouterr().out
+    database = Database.open(environment.database)
+    app.publisher(environment, database, installation.root_keyring(environment), app.clock).publish_once()
+    database.close()
+    assert b"clock.accepted" in (folder / "tile/entries/000.p/2").read_bytes()
+
+
 def test_wrong_settings_end_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("SEMEL_ISSUER", "http://id.example")
     assert run("config", "show") == 2

@@ -10,13 +10,14 @@ from consent import audit, ledger
 from consent.tables import ledger_leaf
 
 WORKER = """
-import asyncio, sys, time
+import asyncio, sys
+from broker.app import clock
 from broker.committer import Committer
 from broker.database import Database
 from consent.ledger_entry import SystemRecord
 
 async def story():
-    committer = Committer(Database.open(sys.argv[1]), clock=lambda: machine_clock.micros())
+    committer = Committer(Database.open(sys.argv[1]), clock=clock)
     async def one(i):
         for step in range(10_000):
             answer = await committer.submit(lambda tx, now: (None, [SystemRecord("filler", {"by": i, "step": step})]))

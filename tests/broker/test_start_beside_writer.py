@@ -21,13 +21,14 @@ STARTS = 60
 ENTRIES = 100_000  # that the writer would make; it is stopped long before
 
 WRITER = """
-import asyncio, sys, time
+import asyncio, sys
+from broker.app import clock
 from broker.committer import Committer
 from broker.database import Database
 from consent.ledger_entry import SystemRecord
 
 async def story():
-    committer = Committer(Database.open(sys.argv[1]), clock=lambda: time.time_ns() // 1000)
+    committer = Committer(Database.open(sys.argv[1]), clock=clock)
     for step in range(int(sys.argv[2])):
         await committer.submit(lambda tx, now: (None, [SystemRecord("filler")] * 3))
         if step == 5:

@@ -1,5 +1,6 @@
 """A published folder: one changed byte in any file is found and the file named, whatever the log's size."""
 
+import base64
 import hashlib
 import random
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from consent import audit, checkpoint, ledger_entry, merkle, tiles
 from consent.checkpoint import Checkpoint, Signer
+from consent.errors import CheckpointInvalid
 from consent.ledger_entry import SystemRecord
 from consent.tiles import Tile
 from keys import notes
@@ -189,3 +191,53 @@ def test_keys_that_the_first_entry_does_not_name_are_found(tmp_path):
 def test_entries_that_were_signed_but_cannot_stand_are_found(tmp_path, wrong, at):
     publish(tmp_path, 9, entries=wrong)
     assert [f.file for f in audit.verify_folder(tmp_path).findings] == ["tile/entries/000.p/9"]
+
+
+@pytest.mark.parametrize(("first", "second"), [(3, 3), (3, 300), (256, 300), (256, 512), (300, 70_000)])
+def test_what_is_published_continues_a_checkpoint_kept_from_earlier(tmp_path, first, second):
+    publish(tmp_path, first)
+    kept = (tmp_path / "checkpoint").read_bytes()
+    publish(tmp_path, second)
+    assert audit.verify_folder(tmp_path, since=kept).ok
+    publish(tmp_path / "other", second, entries=lambda i: entry(i if i != 2 else 1_000_002))
+    findings = audit.verify_folder(tmp_path / "other", since=kept).findings
+    assert [finding.file for finding in findings] == ["checkpoint"]
+    assert "kept from earlier" in findings[0].what
+
+
+def test_a_checkpoint_that_went_back_or_is_of_nobody_is_found(tmp_path):
+    publish(tmp_path, 3, 9)
+    later = (tmp_path / "checkpoint").read_bytes()
+    sign(tmp_path, 3, merkle.root_of([merkle.leaf_hash(entry(i)) for i in range(3)]))
+    assert not audit.verify_folder(tmp_path, since=later).ok
+    for nobody in (b"", later[:-9], checkpoint.sign(Checkpoint(ORIGIN, 3, bytes(32)), [STRANGER], NOW)):
+        assert [f.file for f in audit.verify_folder(tmp_path, since=nobody).findings] == ["checkpoint"]
+
+
+def test_a_partial_file_that_was_removed_since_is_read_from_its_full_tile(tmp_path):
+    """Whoever read the checkpoint just before the publisher went on finds everything (C2SP tlog-tiles, "Partial Tiles")."""
+    publish(tmp_path, 200)
+    note = (tmp_path / "checkpoint").read_bytes()
+    publish(tmp_path, 300)
+    for level in ("0", "entries"):
+        (tmp_path / f"tile/{level}/000.p/200").unlink()
+    (tmp_path / "checkpoint").write_bytes(note)
+    fetched = audit.verify_fetched(lambda path: (tmp_path / path).read_bytes() if (tmp_path / path).exists() else None)
+    assert fetched.ok, fetched.findings
+    assert fetched.size == 200
+
+
+def test_each_witness_that_is_named_must_have_cosigned(tmp_path):
+    publish(tmp_path, 3)
+    private = notes.from_seed("Ed25519", b"\x02" * 32)
+    key = checkpoint.VerifierKey("witness.example/w1", checkpoint.COSIGNATURE, notes.public_key(private))
+    note = (tmp_path / "checkpoint").read_bytes()
+    assert [f.file for f in audit.verify_folder(tmp_path, witnesses=[str(key)]).findings] == ["checkpoint"]
+    text = note.split(b"\n\n")[0] + b"\n"
+    signature = private.sign(b"cosignature/v1\ntime 1795294800\n" + text)
+    for time, good in ((1_795_294_800, True), (1_795_294_801, False)):
+        payload = base64.b64encode(key.key_id + time.to_bytes(8, "big") + signature).decode()
+        (tmp_path / "checkpoint").write_bytes(note + f"\u2014 {key.name} {payload}\n".encode())
+        assert audit.verify_folder(tmp_path, witnesses=[str(key)]).ok is good
+    with pytest.raises(CheckpointInvalid):
+        audit.verify_folder(tmp_path, witnesses=["nonsense"])

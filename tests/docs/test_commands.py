@@ -87,6 +87,7 @@ class Demo:
             "https://id.example.gov": self.issuer,
             "./copy-of-the-ledger": str(copy),
             "--vkey …": f"--vkey {shlex.quote(key)}",
+            "--since …": f"--since {shlex.quote(str(copy / 'checkpoint'))}",
         }.items():
             command = command.replace(said, meant)
         return command
@@ -145,6 +146,11 @@ def verified(demo: Demo, command: str) -> None:
     run(demo.put(command), demo.env)
 
 
+def witnessed(_demo: Demo, _command: str) -> None:
+    """Nobody cosigns a demo's checkpoint: `tests/consent/test_published.py` does; here the option must exist."""
+    assert "--witness" in run("semel ledger verify --help", environment())
+
+
 def alarmed(demo: Demo, command: str) -> None:
     assert "No alarm stands" in run(demo.put(command), demo.env)
 
@@ -161,6 +167,8 @@ BLOCKS: dict[str, Callable[[Demo, str], None]] = {
     "semel ledger verify https://id.example.gov/ledger": verified,
     "semel ledger verify ./copy-of-the-ledger": verified,
     "semel ledger verify https://id.example.gov/ledger --vkey …": verified,
+    "semel ledger verify https://id.example.gov/ledger --since …": verified,
+    "semel ledger verify https://id.example.gov/ledger --witness …": witnessed,
     "export SEMEL_ISSUER=https://id.example.gov SEMEL_MODE=production SEMEL_DATA_DIR=/var/lib/semel": operated,
     "export SEMEL_KEY_ENCRYPTION_KEY_FILE=/run/secrets/semel-roots SEMEL_DATABASE_URL=postgresql+psycopg://…": operated,
     "semel ledger alarm": alarmed,
