@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.authorization.request import Unchecked
+from broker.clients import display_name
 from broker.clients.metadata import ClientMetadata
 from broker.errors import Wire
 from broker.parameters import Parameters
@@ -18,7 +19,6 @@ from broker.parameters import Parameters
 HINTS = ("login_hint", "id_token_hint", "login_hint_token")
 MODES = ("poll", "ping")  # push is not offered (FAPI-CIBA §5.2.2)
 MAX_MESSAGE = 80  # characters
-MARKS = 3  # combining marks in a row
 LONGEST = 900  # seconds a request may wait
 #: What authenticates the client may stand beside a signed request, and nothing else (CIBA Core §7.1.1).
 BESIDE = frozenset({"request", "client_id", "client_secret", "client_assertion", "client_assertion_type"})
@@ -44,19 +44,14 @@ def message(asked: Unchecked) -> Mapping[str, Any]:
             raise Wire("invalid_binding_message", "binding_message is required for this client")
         return {}
     text = unicodedata.normalize("NFC", given).strip()
-    if not 0 < len(text) <= MAX_MESSAGE or not text.isprintable() or _piled(text):
+    if not 0 < len(text) <= MAX_MESSAGE:
         raise Wire("invalid_binding_message", f"binding_message is 1 to {MAX_MESSAGE} printable characters")
+    try:
+        display_name.check(text)
+    except ValueError as problem:
+        why = str(problem).replace("a name", "it")
+        raise Wire("invalid_binding_message", f"binding_message: {why}") from problem
     return {"binding_message": text}
-
-
-def _piled(text: str) -> bool:
-    """Whether marks are piled up on a letter until they cover what stands beside it."""
-    row = 0
-    for letter in text:
-        row = row + 1 if unicodedata.combining(letter) else 0
-        if row > MARKS:
-            return True
-    return False
 
 
 def notification_token(client: ClientMetadata, given: Parameters) -> str | None:

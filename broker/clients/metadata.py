@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from broker.clients import display_name, secret, web_address
 from broker.clients import profile as profiles
-from broker.clients import secret, web_address
 from broker.clients.profile import Profile
 from keys import certificates
 from keys import errors as keys_errors
@@ -19,7 +19,6 @@ TAGGED = ("client_name", "client_uri", "policy_uri", "tos_uri", "logo_uri")
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
 _PLACEHOLDER = "${"
 _FRAGMENT = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*", re.ASCII)
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 SigningAlg = Literal["ES256", "PS256", "EdDSA", "Ed25519", "RS256"]
 EncryptionAlg = Literal["RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW"]
@@ -47,8 +46,7 @@ def _return_address(value: str) -> str:
 
 
 def _name(value: str) -> str:
-    if _UNSEEN.search(value):
-        raise ValueError("a name has no control, invisible or direction characters")
+    display_name.check(value)
     return value
 
 
@@ -201,7 +199,7 @@ class ClientMetadata(BaseModel):
         return self
 
     def _is_own(self, address: str) -> bool:
-        return web_address.origin(address) in {web_address.origin(uri) for uri in self.redirect_uris}
+        return web_address.origin(address) in self.origins
 
     def lacks_sector(self, declared: Mapping[str, Any]) -> bool:
         """Whether what was declared asks for pairwise identifiers on several hosts and names no sector (Core §8.1).
@@ -229,6 +227,16 @@ class ClientMetadata(BaseModel):
         members = {name: getattr(self, name) for name in REACHED}
         found = (name for name, value in members.items() for one in _each(value) if web_address.is_own(one, own))
         return next(found, None)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Where people are sent back to."""
+        return frozenset(web_address.origin(uri) for uri in self.redirect_uris)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What people may see the client called, in any language."""
+        return self.client_name, *(value for name, value in self.wordings.items() if name.startswith("client_name#"))
 
     @property
     def authenticates(self) -> bool:

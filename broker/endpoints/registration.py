@@ -6,7 +6,7 @@ everything after that the registration access token, which is given once and kep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from starlette.requests import Request
 from broker import needs, parameters
 from broker.answers import Json, Raw, Refusal
 from broker.authorization import grant_management
-from broker.clients import authentication, registered, registration, secret, sector, software
+from broker.clients import authentication, display_name, registered, registration, secret, sector, software
 from broker.clients.metadata import ClientMetadata
 from broker.clients.registered import Stored
 from broker.clients.registration import Policy
@@ -151,8 +151,19 @@ async def _checked(
     methods, own = authentication.methods(wired.registry), wired.registry.own
     policy = Policy(profile, wired.mode, grants, scopes, methods, own, _default_scope(wired))
     client, made = registration.build(given, policy, **ours)
-    await sector.check(client, wired.outbound.client_addresses, wired.registry.all())
+    others = [other for other in wired.registry.all() if other.client_id != client.client_id]
+    _check_names(wired, client, others)
+    await sector.check(client, wired.outbound.client_addresses, others)
     return client, made
+
+
+def _check_names(wired: needs.Parts, client: ClientMetadata, others: Iterable[ClientMetadata]) -> None:
+    """No client takes the name of another's service or of an agency; one that answers at the same origin is the same people's."""
+    strangers = [name for other in others if not client.origins & other.origins for name in other.names]
+    declared = (use for use in wired.uses.current.values() if use.client_id != client.client_id)
+    agencies = [name for use in declared for name in use.controller.name.values()]
+    if display_name.is_taken(client.names, [*strangers, *agencies]):
+        raise Wire("invalid_client_metadata", "client_name: another is called that, or something that looks like it")
 
 
 def _default_scope(wired: needs.Parts) -> str:

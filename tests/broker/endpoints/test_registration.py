@@ -254,7 +254,7 @@ def test_a_sector_is_proven_for_both_or_for_neither(office: Office) -> None:
     assert (one.status, sub_sector(office, one)) == (201, "group.example")
     other_list = "https://group.example/elsewhere.json"
     office.site.pages[other_list] = json.dumps([BESIDE]).encode()
-    second = {**GOOD, "redirect_uris": [BESIDE], "sector_identifier_uri": other_list}
+    second = {**GOOD, "client_name": "Beside", "redirect_uris": [BESIDE], "sector_identifier_uri": other_list}
     refused = office.register(second)
     assert (refused.status, refused.error) == (400, META)
     assert "ask the operator" in refused.body["error_description"]
@@ -310,6 +310,23 @@ def test_a_sector_list_that_is_slow(office: Office) -> None:
     office.provider.parts.outbound = SimpleNamespace(client_addresses=Busy())
     refused = office.register({**GOOD, "sector_identifier_uri": LIST})
     assert (refused.status, refused.error) == (503, "temporarily_unavailable")
+
+
+@pytest.mark.parametrize(
+    "taken", ["Norr Taxes", "NORR TAXES", "N0rr-Taxes", "Norr \u0422\u0430\u0445es".replace("es", "\u0435\u0455")]
+)
+def test_an_agencys_name_is_taken_by_nobody_else(office: Office, taken: str) -> None:
+    """RFC 7591 §5: not as it is, not in another language's wording, not in letters that look alike, and not by a change later."""
+    elsewhere = {"redirect_uris": ["https://evil.example/cb"]}
+    assert office.register({**GOOD, "client_name": "Norr Taxes"}).status == 201
+    for members in ({"client_name": taken}, {"client_name": "Own", "client_name#ar": taken}):
+        refused = office.register({**GOOD, **elsewhere, **members})
+        assert (refused.status, refused.error) == (400, META)
+    own = office.register({**GOOD, **elsewhere, "client_name": "Own"})
+    client_id, token = own.body["client_id"], own.body["registration_access_token"]
+    refused = office.send("PUT", token, {**GOOD, **elsewhere, "client_name": taken, "client_id": client_id}, client_id)
+    assert (refused.status, refused.error) == (400, META)
+    assert office.register({**GOOD, "client_name": "Norr Taxes"}).status == 201, "the same people's second client"
 
 
 class Busy(Egress):
