@@ -23,6 +23,8 @@ from consent.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from consent.published import Fetch, Source, Walk
 from consent.published_state import PublishedState
 from consent.tables import ledger_batch, ledger_checkpoint, ledger_leaf
+from consent.tag_list import TagList
+from consent.tiles import ENTRIES, WIDTH, Tile
 
 NOTHING = PublishedState()
 SLICE = 5000  # rows read at once
@@ -62,7 +64,7 @@ class Entries:
 
     def __init__(self) -> None:
         self.genesis: dict[str, object] = {}
-        self._tags: set[bytes] = set()
+        self._tags = TagList()
 
     def add(self, number: int, leaf: bytes) -> None:
         """Take an entry; `EntryInvalid` when it cannot stand at this number."""
@@ -72,10 +74,16 @@ class Entries:
                 raise EntryInvalid("the first entry does not found a log")
         elif leaf[:1] != bytes([EVENT]):
             ledger_entry.read_system_leaf(leaf)
-        elif len(leaf) != EVENT_LEAF_BYTES or leaf[1:33] in self._tags:
-            raise EntryInvalid("an event has the wrong length or the tag of another")
+        elif len(leaf) != EVENT_LEAF_BYTES:
+            raise EntryInvalid("an event has the wrong length")
         else:
-            self._tags.add(leaf[1:33])
+            self._tags.add(leaf[1:33], number)
+
+    def finish(self) -> list[int]:
+        """Return the numbers of events that have the tag of an earlier one; nothing can be added any more."""
+        repeated = list(self._tags.repeated())
+        self._tags.close()
+        return repeated
 
     def take(self, first: int, entries: list[bytes]) -> str | None:
         """Take a proven bundle; say what is wrong with it. Its place in the tree is proven from above, not hashed again."""
@@ -93,6 +101,8 @@ def replay(leaves: Iterable[bytes], frontier: Frontier | None = None) -> Frontie
     for leaf in leaves:
         state.add(edge.size, leaf)
         edge.append(leaf_hash(leaf))
+    if state.finish():
+        raise EntryInvalid("an event has the tag of another")
     return edge
 
 
@@ -204,6 +214,10 @@ def verify(
     state = Entries()
     walk = Walk(source, signed.size, signed.root, state.take, findings)
     walk.run()
+    for number in state.finish():
+        at = number // WIDTH
+        bundle = Tile(ENTRIES, at, min(WIDTH, signed.size - at * WIDTH))
+        findings.setdefault(bundle.path, "an event has the tag of another")
     if since is not None:
         _continues(source, signed, since, keys, findings)
     if state.genesis and state.genesis.get("origin") != signed.origin:

@@ -31,14 +31,20 @@ class Source:
     """Where published files are read: `read(path)` gives None for what is absent; `paths` is None when there is no list."""
 
     read: Fetch
-    paths: tuple[str, ...] | None = None
+    paths: Callable[[], Iterator[str]] | None = None
 
 
 def folder(path: Path) -> Source:
     """Return the files below a folder."""
-    found = [Path(here, name).relative_to(path).as_posix() for here, _, names in os.walk(path) for name in names]
-    files = (name for name in found if not name.startswith(f"{STAGING}/"))
-    return Source(lambda name: _read(path / name), tuple(sorted(files)))
+    return Source(lambda name: _read(path / name), lambda: _listed(path))
+
+
+def _listed(path: Path) -> Iterator[str]:
+    for here, _, names in os.walk(path):
+        for name in names:
+            file = Path(here, name).relative_to(path).as_posix()
+            if not file.startswith(f"{STAGING}/"):
+                yield file
 
 
 def nodes(size: int, read: Fetch) -> Node:
@@ -80,22 +86,24 @@ class Walk:
     def _run(self) -> None:
         self._sort_listing()
         edge = self._edge()
-        above: list[bytes | None] = []
         for level in reversed(tiles.levels(self.size)):
-            here: list[bytes | None] = []
-            for index in range((self.size >> HEIGHT * level) // WIDTH):
-                hashes = self._full(Tile(level, index), above[index] if index < len(above) else None)
-                here += self._below(level, index, hashes, WIDTH)
-            width = (self.size >> HEIGHT * level) % WIDTH
+            at, width = divmod(self.size >> HEIGHT * level, WIDTH)
             if width:
-                here += self._below(level, (self.size >> HEIGHT * level) // WIDTH, edge.get(level), width)
-            above = here
+                self._descend(level, at, self._below(level, at, edge.get(level), width))
         for (name, at), widths in self._older.items():  # whatever has nothing signed to be held against
             self.ahead += [Tile(name, at, width).path for width in widths]
 
+    def _descend(self, level: int, index: int, hashes: Sequence[bytes | None]) -> None:
+        """Check the full tiles that a tile stands on, each with all below it before the next: in the entries' order."""
+        if level == 0:
+            return
+        for child, expected in enumerate(hashes, index * WIDTH):
+            proven = self._full(Tile(level - 1, child), expected)
+            self._descend(level - 1, child, self._below(level - 1, child, proven, WIDTH))
+
     def _sort_listing(self) -> None:
         """Put aside what the signed size does not reach itself: older partial files, newer ones, strangers."""
-        for path in self.source.paths or ():
+        for path in self.source.paths() if self.source.paths is not None else ():
             tile = tiles.parse(path)
             if tile is not None and not tiles.reaches(self.size, tile):
                 self._older.setdefault((tile.level, tile.index), []).append(tile.width)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import random
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -241,3 +242,14 @@ def test_each_witness_that_is_named_must_have_cosigned(tmp_path):
         assert audit.verify_folder(tmp_path, witnesses=[str(key)]).ok is good
     with pytest.raises(CheckpointInvalid):
         audit.verify_folder(tmp_path, witnesses=["nonsense"])
+
+
+def test_memory_does_not_grow_with_the_log(tmp_path):
+    """What is held is a way down the tree and a part of the tags, not every leaf: 65,000 of these are 10 megabytes."""
+    publish(tmp_path, 65_700)
+    tracemalloc.start()
+    try:
+        assert audit.verify_folder(tmp_path).ok
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
