@@ -191,6 +191,7 @@ async def run(row: Route, request: Request) -> Answer:
     """Run one row: gather, act in its transaction, and give the answer once that is committed."""
     try:
         parameters.refuse_nul(request)
+        parameters.refuse_hosts(request)
         parameters.refuse_prefetch(request, changes=row.runs not in {"none", "read"})
         facts = await row.gather(request)
         result: Any = facts

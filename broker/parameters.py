@@ -137,6 +137,13 @@ def refuse_nul(request: Request) -> None:
         raise Malformed("the address holds a NUL character")
 
 
+def refuse_hosts(request: Request) -> None:
+    """Refuse a request that names no host, or several: two readers would take it for two different ones (RFC 9112 §3.2)."""
+    named = request.headers.getlist("host")
+    if len(named) > 1 or (not any(named) and request.scope.get("http_version", "1.1").startswith("1")):
+        raise Malformed("exactly one Host is needed")
+
+
 def refuse_prefetch(request: Request, *, changes: bool) -> None:
     """Refuse what a browser fetches before anybody pressed anything, where it would change something (Fetch, `Sec-Purpose`).
 

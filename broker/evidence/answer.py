@@ -40,15 +40,21 @@ def flag(raw: object) -> bool:
     raise Malformed
 
 
-def day(raw: object) -> str | None:
-    """The day as of which a register says something: YYYY-MM-DD, or nothing."""
+def day(raw: object, now: int) -> str | None:
+    """The day as of which a register says something: YYYY-MM-DD, or nothing; one that is still to come is malformed.
+
+    `now` in microseconds; a register east of us may be a day ahead.
+    """
     said = plain(raw)
     if said is None:
         return None
     try:
-        return datetime.date.fromisoformat(str(said)).isoformat()
+        told = datetime.date.fromisoformat(str(said))
     except ValueError:
         raise Malformed from None
+    if told > datetime.datetime.fromtimestamp(now // 1_000_000, datetime.UTC).date() + datetime.timedelta(days=1):
+        raise Malformed
+    return told.isoformat()
 
 
 def sealed(attribute: str, read: Callable[[], Any], *, check: Check, source: str, as_of: str | None, now: int) -> Found:

@@ -51,6 +51,8 @@ async def gather(asked: TokenRequest) -> Facts | journey.Spent:
     if asked.client is None or not asked.client.client.may_use("authorization_code"):
         raise Wire("unauthorized_client", "the client is not registered for this grant")
     client = asked.client.client
+    if "authorization_details" in asked.parameters:  # RFC 9396 §6: nothing else than what the person saw
+        raise Wire("invalid_authorization_details", "what was granted cannot be changed here")
     if "code" not in asked.parameters:
         raise Wire("invalid_request", "code is required")
     with asked.database.read() as tx:

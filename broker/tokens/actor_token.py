@@ -20,6 +20,7 @@ from keys import errors as keys_errors
 from keys import jws, opaque
 
 KIND = "actor_token"
+CHAINS = frozenset({"act", "may_act"})  # RFC 8693 §4.1, §4.4: who ignores one hides who acts
 SKEW = 10  # seconds
 SECOND = 1_000_000  # microseconds
 EDDSA = frozenset({"EdDSA", "Ed25519"})
@@ -59,6 +60,8 @@ async def verify(text: str, presenter: str, *, registry: Registry, issuer: str, 
         )
     except (keys_errors.KeysError, NoKeys) as problem:
         raise ValueError("the actor token is not valid") from problem
+    if not CHAINS.isdisjoint(claims):
+        raise ValueError("an actor acts by itself: act and may_act are not read here")
     spent = opaque.digest(f"{client.client_id}\x00{claims['jti']}")
     return Actor(client, _binding(client, claims["cnf"]), (KIND, spent, (int(claims["exp"]) + SKEW) * SECOND))
 

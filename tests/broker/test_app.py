@@ -67,6 +67,24 @@ def serve(whole: Whole, act: Callable[..., Any], *, runs: Any = "none", speaks: 
 # --- what is committed
 
 
+@pytest.mark.parametrize("hosts", [[], [""], ["id.example", "evil.example"], ["id.example", "id.example"]])
+def test_a_request_names_one_host(whole: Whole, hosts: list[str]) -> None:
+    """RFC 9112 §3.2: none, an empty one or two are refused before anything is read."""
+    lines = [(b"host", host.encode()) for host in hosts]
+    got: list[Any] = []
+
+    async def send(message: Any) -> None:
+        got.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {"type": "http", "method": "GET", "path": "/jwks", "raw_path": b"/jwks", "query_string": b"",
+             "headers": lines, "client": ("192.0.2.1", 1), "server": ("id.example", 443), "scheme": "https", "http_version": "1.1"}  # fmt: skip
+    asyncio.run(whole.app(scope, receive, send))
+    assert got[0]["status"] == 400
+
+
 UNSENDABLE = {
     "policy": lambda: Page("home.html", {}, form_action="https://[fe80::1%25eth0]"),
     "frame": lambda: Page("home.html", {}, frames=("https://[fe80::1%25eth0]",)),

@@ -163,7 +163,7 @@ class RestSource:
     def _found(self, attribute: str, items: Mapping[str, _Item], now: int) -> Found:
         item = items.get(self._declared.attributes[attribute])
         try:
-            as_of = day(item.as_of) if item is not None else None
+            as_of = day(item.as_of, now) if item is not None else None
         except Malformed:
             item, as_of = None, None
         if item is None or (item.status == "provided" and item.value is None):

@@ -155,7 +155,7 @@ class SqlSource:
         try:
             alive = not any(flag(row[view.deceased]) for row in rows if view.deceased)
             hidden = any(flag(row[view.protected]) for row in rows if view.protected)
-            as_of = max((said for row in rows if view.as_of and (said := day(row[view.as_of]))), default=None)
+            as_of = max((said for row in rows if view.as_of and (said := day(row[view.as_of], now))), default=None)
             if not alive:
                 return [], False
             return [self._one(view, one, rows, hidden=hidden, as_of=as_of, now=now) for one in wanted], True

@@ -82,6 +82,15 @@ def test_refused_and_not_spent(provider: Provider, given: dict[str, Any]) -> Non
     assert ask(provider, code).status == 200
 
 
+@pytest.mark.parametrize("details", ['[{"type":"https://other.example/all"}]', "[]", "{}", "x"])
+def test_what_a_person_saw_is_not_widened_afterwards(provider: Provider, details: str) -> None:
+    """RFC 9396 §6: refused, not ignored, and the code is still good."""
+    code = provider.code()
+    answer = ask(provider, code, {"authorization_details": details})
+    assert (answer.status, answer.body["error"]) == (400, "invalid_authorization_details")
+    assert ask(provider, code).status == 200
+
+
 def test_another_client(provider: Provider) -> None:
     """RFC 6749 §4.1.3: neither a live nor a spent code is another client's, and asking for it ends nothing."""
     from tests.broker.relying import credentials

@@ -310,6 +310,9 @@ ACTORS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("a key by value",                 {},                                         {"cnf": {"jwk": {"kty": "EC"}}}),
     ("only a certificate",             {},                                         {"cnf": {"x5t#S256": "x" * 43}}),
     ("something unknown beside",       {},                                         {"cnf": {"jkt": "x" * 43, "kid": "1"}}),
+    ("§4.1 who acts by another",       {},                                         {"act": {"sub": "norr-planning"}}),
+    ("§4.1 a chain that is empty",     {},                                         {"act": {}}),
+    ("§4.4 who may act",               {},                                         {"may_act": {"sub": "norr-planning"}}),
     ("a list of keys",                 {},                                         {"cnf": ["x" * 43]}),
 ]
 # fmt: on

@@ -24,6 +24,8 @@ Holds = Callable[[Found, Any], bool]
 Check = Callable[[str, Any], None]
 Of = Callable[[str], Subject]
 
+NOW = 1_795_302_000_000_000  # 21 November 2026
+
 
 @pytest.fixture
 def register() -> Iterator[TaxRegister]:
@@ -55,7 +57,7 @@ def made(tmp_path: Path, check: Check) -> Callable[..., RestSource]:
 
 
 async def fetch(source: RestSource, subject: Subject, *attributes: str) -> Evidence:
-    return await source.fetch(subject, frozenset(attributes), phase="preview", reference="j1", now=9)
+    return await source.fetch(subject, frozenset(attributes), phase="preview", reference="j1", now=NOW)
 
 
 def ask(source: RestSource, subject: Subject, *attributes: str) -> Evidence:
@@ -74,7 +76,7 @@ def test_the_parent_of_the_story(
     found = ask(made(register.url), subject_of("maria"), BAND, IBAN)
     assert holds(found[BAND], "B3")
     assert holds(found[IBAN], personas["maria"]["tax"]["iban"])
-    assert {(one.source, one.as_of, one.retrieved_at) for one in found.values()} == {("tax", "2026-03-12", 9)}
+    assert {(one.source, one.as_of, one.retrieved_at) for one in found.values()} == {("tax", "2026-03-12", NOW)}
     assert register.asked == [("preview", ("iban", "taxable_band"))]
 
 
@@ -223,6 +225,9 @@ def items(**of: Any) -> bytes:
         (items(taxable_band={"status": "provided", "value": "B1"}), "provided"),
         (items(taxable_band={"status": "provided", "value": "B1", "as_of": "2026-01-01", "new": 1}), "provided"),
         (items(taxable_band={"status": "provided", "value": "B1", "as_of": "1.1.2026"}), "source_unavailable"),
+        (items(taxable_band={"status": "provided", "value": "B1", "as_of": "2026-11-22"}), "provided"),
+        (items(taxable_band={"status": "provided", "value": "B1", "as_of": "2026-11-23"}), "source_unavailable"),
+        (items(taxable_band={"status": "provided", "value": "B1", "as_of": "9999-12-31"}), "source_unavailable"),
         (items(taxable_band={"status": "provided", "value": None}), "source_unavailable"),
         (items(taxable_band={"status": "provided", "value": ""}), "source_unavailable"),
         (items(taxable_band={"status": "provided", "value": "B99"}), "source_unavailable"),

@@ -21,10 +21,12 @@ Holds = Callable[[Found, Any], bool]
 Check = Callable[[str, Any], None]
 Of = Callable[[str], Subject]
 
+NOW = 1_795_302_000_000_000  # 21 November 2026
+
 
 def ask(source: SqlSource, subject: Subject, *attributes: str) -> Evidence:
     async def run() -> Evidence:
-        return await source.fetch(subject, frozenset(attributes), phase="preview", reference="r", now=9)
+        return await source.fetch(subject, frozenset(attributes), phase="preview", reference="r", now=NOW)
 
     return asyncio.run(run())
 
@@ -69,7 +71,7 @@ def test_the_parent_of_the_story(register: SqlSource, subject_of: Of, holds: Hol
     for attribute, value in expected.items():
         assert holds(found[attribute], value), attribute
         one = found[attribute]
-        assert (one.source, one.as_of, one.retrieved_at) == ("population", "2026-11-21", 9)
+        assert (one.source, one.as_of, one.retrieved_at) == ("population", "2026-11-21", NOW)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_a_query_without_end_is_stopped_by_its_clock(tmp_path: Path, check: Chec
 
     async def run() -> None:
         with pytest.raises(SourceUnavailable, match="no answer"):
-            await source.fetch(SECRET, frozenset({"identity.given_name"}), phase="preview", reference="r", now=1)
+            await source.fetch(SECRET, frozenset({"identity.given_name"}), phase="preview", reference="r", now=NOW)
 
     asyncio.run(run())
     close(source)
