@@ -76,7 +76,7 @@ def test_a_refusal_stays_one(whole: Whole) -> None:
     page = maria.comes_from(agency.asks())
     assert agency.receives(maria.press(page, "consent", "refuse"))["error"] == "access_denied"
     late = maria.press(page, "consent", "share")
-    assert (late.status, late.get("already")["data-outcome"]) == (200, "refused")
+    assert (late.status, late.get("already")["data-outcome"]) == (409, "refused")
     assert whole.types() == ["access.previewed"]
 
 
