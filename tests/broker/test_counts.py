@@ -20,7 +20,7 @@ STORY = [
     ("push",                    "POST /par",                                             2,       1, False),
     ("authorize",               "GET /authorize",                                        2,       1, False),
     ("sign-in page",            "GET /i/{tx}/sign-in",                                   2,       0, False),
-    ("password",                "POST /i/{tx}/sign-in",                                  10,      2, False),  # counted, then compared
+    ("password",                "POST /i/{tx}/sign-in",                                  13,      2, False),  # counted, its network's names too, then compared; taken back
     ("code page",               "GET /i/{tx}/code",                                      3,       0, False),
     ("code",                    "POST /i/{tx}/code",                                     9,       2, False),  # counted, then compared
     ("onward",                  "GET /i/{tx}/continue",                                  4,       1, False),
