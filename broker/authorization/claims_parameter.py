@@ -101,7 +101,7 @@ def read(text: str, ring: SealingRing | None = None) -> ClaimsRequest:
     asked = [one for place in kept.values() for one in _asked(place)]
     if marker.salt:
         kept["salt"] = marker.salt
-    essential = {name: any(said for other, said in asked if other == name) for name, _ in asked}
+    essential = dict.fromkeys((name for name, _ in asked), False) | {name: True for name, said in asked if said}
     signing = given.get("id_token") or {}
     acr = signing.get("acr") or {}
     return ClaimsRequest(

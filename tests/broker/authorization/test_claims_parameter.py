@@ -1,6 +1,8 @@
 """The `claims` parameter: names are kept, values are not, what is unknown is passed over (OpenID Connect Core §5.5)."""
 
 import json
+import sys
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -34,6 +36,37 @@ def test_names_from_every_place() -> None:
         "trust_framework": {"values": ["eidas"]},
         "evidence": [{}],
     }
+
+
+def steps(text: str) -> int:
+    """Count the lines of the module that run while a request is read."""
+    count = 0
+
+    def each(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return each if frame.f_code.co_filename == claims_parameter.__file__ else None
+
+    before = sys.gettrace()
+    sys.settrace(each)
+    try:
+        claims_parameter.read(text)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("place", ["userinfo", "verified_claims"])
+def test_the_work_grows_with_the_claims_and_not_with_their_square(place: str) -> None:
+    """A request is as long as a request may be, whoever sends it (Core §5.5): no name is compared with every other."""
+
+    def request(count: int) -> str:
+        names = {f"a{number}": {"essential": number % 2 == 1} for number in range(count)}
+        return json.dumps({"userinfo": names if place == "userinfo" else {place: {**VERIFIED, "claims": names}}})
+
+    asked = claims_parameter.read(request(200))
+    assert (len(asked.essential), sum(asked.essential.values())) == (200, 100)
+    assert steps(request(400)) < 3 * steps(request(200))
 
 
 @pytest.mark.parametrize(
