@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from broker.clients import profile
 from broker.clients.metadata import ClientMetadata
 from broker.egress import Egress, EgressRefused
 from broker.errors import Wire
@@ -17,7 +18,7 @@ from keys import errors as keys_errors
 MAX_BYTES = 64 * 1024
 TIMEOUT = 5.0  # seconds
 CODE = "invalid_client_metadata"
-CIBA = "urn:openid:params:grant-type:ciba"
+BY_KEYS = frozenset({"private_key_jwt", "self_signed_tls_client_auth"})
 
 
 async def check(client: ClientMetadata, egress: Egress, others: Iterable[ClientMetadata] = ()) -> None:
@@ -29,14 +30,16 @@ async def check(client: ClientMetadata, egress: Egress, others: Iterable[ClientM
     if client.sector_identifier_uri is None:
         return
     listed = await _read(client.sector_identifier_uri, egress)
+    if not _is_proven(client):
+        raise Wire(CODE, "sector_identifier_uri needs a jwks_uri, and authentication with its keys (CIBA Core 4)")
     own = addresses(client)
     if not own:
         raise Wire(CODE, "sector_identifier_uri needs an address of the client that its list can hold (CIBA Core 4)")
     if not own <= listed:
-        raise Wire(CODE, "sector_identifier_uri does not list every one of redirect_uris")
+        raise Wire(CODE, "sector_identifier_uri does not list every one of redirect_uris, or not the jwks_uri")
     for other in others:
         joined = other.client_id != client.client_id and other.pairwise_sector == client.pairwise_sector
-        if joined and not (addresses(other) and addresses(other) <= listed):
+        if joined and not (_is_proven(other) and addresses(other) and addresses(other) <= listed):
             raise Wire(
                 CODE, "sector_identifier_uri: another client of this sector is not in the list; ask the operator"
             )
@@ -50,12 +53,19 @@ def check_kept(client: ClientMetadata, before: ClientMetadata) -> None:
 
 
 def addresses(client: ClientMetadata) -> frozenset[str]:
-    """Return what a list must hold of a client: where it gets answers, and what stands for it where it gets none."""
-    found = set(client.redirect_uris)
-    if CIBA in client.grant_types:
-        pinged = client.backchannel_client_notification_endpoint  # only those that are pinged register one
-        found.add(pinged or client.jwks_uri or "")
-    return frozenset(found) - {""}
+    """Return what a list must hold of a client: where it gets answers, and its keys where answers go to whoever has them."""
+    keys = client.jwks_uri if _fetches(client) else None
+    return frozenset(client.redirect_uris) | frozenset(() if keys is None else (keys,))
+
+
+def _fetches(client: ClientMetadata) -> bool:
+    """Whether a client fetches answers itself: no redirect URI then says to whom they go (CIBA Core §4, RFC 8628 §3.4)."""
+    return not {profile.CIBA, profile.DEVICE}.isdisjoint(client.grant_types)
+
+
+def _is_proven(client: ClientMetadata) -> bool:
+    """Whether the addresses that stand in a list are the client's own: each gets the answers, or has the keys that fetch them."""
+    return not _fetches(client) or (client.jwks_uri is not None and client.token_endpoint_auth_method in BY_KEYS)
 
 
 async def _read(address: str, egress: Egress) -> frozenset[str]:

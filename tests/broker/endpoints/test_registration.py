@@ -278,7 +278,47 @@ def test_a_client_without_an_address_joins_no_sector(office: Office) -> None:
     token = office.token("baseline")
     refused = office.send("POST", token, {**GOOD, **DEVICE, "sector_identifier_uri": LIST})
     assert (refused.status, refused.error) == (400, META)
-    assert "an address of the client" in refused.body["error_description"]
+    assert "needs a jwks_uri" in refused.body["error_description"]
+
+
+CIBA = {
+    "grant_types": ["urn:openid:params:grant-type:ciba"],
+    "response_types": [],
+    "redirect_uris": [],
+    "backchannel_authentication_request_signing_alg": "ES256",
+}
+THEIRS = "https://second.example/notify"
+PINGED = {**CIBA, "backchannel_token_delivery_mode": "ping", "backchannel_client_notification_endpoint": THEIRS}
+POLLS = {**CIBA, "backchannel_token_delivery_mode": "poll"}
+BOTH = {"grant_types": ["authorization_code", *DEVICE["grant_types"]]}
+KEYS = "https://second.example/jwks"
+BEHIND = {"jwks": None, "jwks_uri": KEYS}
+SHARED_SECRET = {"token_endpoint_auth_method": "client_secret_basic"}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param(PINGED, id="their notification endpoint, own keys"),
+        pytest.param(POLLS, id="own keys inline"),
+        pytest.param(BOTH, id="their redirect URI beside the device grant"),
+        pytest.param({**BOTH, **BEHIND, **SHARED_SECRET}, id="their keys, a secret of one's own"),
+        pytest.param(
+            {**BOTH, "jwks_uri": "https://evil.example/jwks", "jwks": None}, id="keys that are not in the list"
+        ),
+    ],
+)
+def test_who_fetches_answers_joins_a_sector_by_its_keys(office: Office, members: dict[str, Any]) -> None:
+    """CIBA Core §4, RFC 8628 §3.4: an address of theirs gets nothing there, so writing it down proves nothing."""
+    office.site.pages[LIST] = json.dumps([CALLBACK, THEIRS, KEYS]).encode()
+    refused = office.register({**GOOD, "sector_identifier_uri": LIST, **members}, "baseline")
+    assert (refused.status, refused.error) == (400, META)
+    assert "sector_identifier_uri" in refused.body["error_description"]
+    proven = {"sector_identifier_uri": LIST, **BEHIND, "token_endpoint_auth_method": "private_key_jwt"}
+    for name, own in (("Polls", POLLS), ("Pinged", PINGED), ("Both", BOTH)):
+        told = office.register({**GOOD, **proven, **own, "client_name": name}, "baseline")
+        assert told.status == 201, told.body
+        assert sub_sector(office, told) == "group.example"
 
 
 @pytest.mark.parametrize(
@@ -322,6 +362,9 @@ def test_an_agencys_name_is_taken_by_nobody_else(office: Office, taken: str) -> 
     for members in ({"client_name": taken}, {"client_name": "Own", "client_name#ar": taken}):
         refused = office.register({**GOOD, **elsewhere, **members})
         assert (refused.status, refused.error) == (400, META)
+    for pretended in ([CALLBACK, "https://evil.example/cb"], ["https://evil.example/cb", CALLBACK]):
+        refused = office.register({**GOOD, "redirect_uris": pretended, "client_name": taken})
+        assert (refused.status, refused.error) == (400, META), "an address of theirs beside one's own"
     own = office.register({**GOOD, **elsewhere, "client_name": "Own"})
     client_id, token = own.body["client_id"], own.body["registration_access_token"]
     refused = office.send("PUT", token, {**GOOD, **elsewhere, "client_name": taken, "client_id": client_id}, client_id)
