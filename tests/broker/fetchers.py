@@ -156,4 +156,4 @@ FETCHERS = [
     *(Fetcher(f"letter {name}", "broker/notices/delivery.py", letter(name), reads=False) for name in KINDS),
 ]
 #: Addresses that an operator typed or set: their own issuer, and the ledger they want to verify.
-TYPED = {"broker/doctor/gather.py", "broker/ledger_files.py"}
+TYPED = {"broker/client_commands.py", "broker/doctor/gather.py", "broker/ledger_files.py"}
