@@ -43,22 +43,28 @@ def data(asked: Unchecked, scope: tuple[str, ...]) -> tuple[DataRequest, tuple[s
     return DataRequest(use.id, use.version, items, "ongoing"), ("openid", *(word for word in scope if word in words))
 
 
-def use_of(uses: Uses, registry: Registry, client_id: str, use_id: str, version: int) -> IntendedUse:
-    """Return a version of a use as its client asks under it. Raises `consent.errors.UnknownUse`."""
+def use_of(
+    uses: Uses, registry: Registry, client_id: str, use_id: str, version: int, *, redirect_uri: str = ""
+) -> IntendedUse:
+    """Return a version of a use as its client asks under it. Raises `consent.errors.UnknownUse`.
+
+    `redirect_uri` is where the request at hand goes back to, so that its host is the one that people are told.
+    """
     use = uses.version(use_id, version)
     client = registry.get(client_id) if use_id == SIGN_IN else None
-    return use if client is None or uses.sign_in is None else uses.sign_in.use(_party(client))
+    return use if client is None or uses.sign_in is None else uses.sign_in.use(_party(client, redirect_uri))
 
 
-def _party(client: ClientMetadata) -> Party:
-    address = client.redirect_uris[0] if client.redirect_uris else f"https://{client.client_id}"
+def _party(client: ClientMetadata, redirect_uri: str) -> Party:
+    """Say who asks; without a redirect URI of the request every host is told at which answers may end, for all are the client's word."""
+    address = redirect_uri or next(iter(client.redirect_uris), f"https://{client.client_id}")
     home = client.client_uri or web_address.origin(address) + "/"
     return Party(
         client_id=client.client_id,
         name=_names(client),
-        domain=web_address.parse(address).netloc,
+        domain=web_address.parse(redirect_uri).netloc if redirect_uri else ", ".join(client.answers_at),
         url=home,
-        contact=client.contacts[0] if client.contacts else home,
+        contact=client.contact or home,
     )
 
 

@@ -17,7 +17,11 @@ from keys import errors as keys_errors
 CLIENT_ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 TAGGED = ("client_name", "client_uri", "policy_uri", "tos_uri", "logo_uri")
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,8}(-[A-Za-z0-9]{1,8})*", re.ASCII)
+_REACHED_AT = re.compile(
+    r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,189}|\+?[0-9][0-9 ()./-]{3,30}", re.ASCII
+)  # mail or telephone
 _PLACEHOLDER = "${"
+_BY_KEYS = frozenset({"private_key_jwt", "self_signed_tls_client_auth"})
 _FRAGMENT = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*", re.ASCII)
 
 SigningAlg = Literal["ES256", "PS256", "EdDSA", "Ed25519", "RS256"]
@@ -234,9 +238,32 @@ class ClientMetadata(BaseModel):
         return frozenset(web_address.origin(uri) for uri in self.redirect_uris)
 
     @property
+    def fetches(self) -> bool:
+        """Whether the client fetches answers itself: no redirect URI then says to whom they go (CIBA Core §4, RFC 8628 §3.4)."""
+        return not {profiles.CIBA, profiles.DEVICE}.isdisjoint(self.grant_types)
+
+    @property
+    def keys_fetch(self) -> bool:
+        """Whether answers are fetched with the keys behind `jwks_uri` and by nobody else (CIBA Core §4)."""
+        return self.jwks_uri is not None and self.token_endpoint_auth_method in _BY_KEYS
+
+    @property
+    def answers_at(self) -> tuple[str, ...]:
+        """Name the hosts at which answers end, as far as addresses say; the client's own id where no address says who fetches them."""
+        hosts = [urlsplit(uri).netloc for uri in self.redirect_uris]
+        if self.fetches or not hosts:
+            hosts.append(urlsplit(self.jwks_uri or "").netloc if self.keys_fetch else self.client_id)
+        return tuple(dict.fromkeys(hosts))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What people may see the client called, in any language."""
         return self.client_name, *(value for name, value in self.wordings.items() if name.startswith("client_name#"))
+
+    @property
+    def contact(self) -> str | None:
+        """Whom people reach: the first contact that is a mail address or a telephone number, else its page; a page of ours tells no other text."""
+        return next((one for one in self.contacts if _REACHED_AT.fullmatch(one)), self.client_uri)
 
     @property
     def authenticates(self) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from broker.clients import profile
 from broker.clients.metadata import ClientMetadata
 from broker.egress import Egress, EgressRefused
 from broker.errors import Wire
@@ -18,7 +17,6 @@ from keys import errors as keys_errors
 MAX_BYTES = 64 * 1024
 TIMEOUT = 5.0  # seconds
 CODE = "invalid_client_metadata"
-BY_KEYS = frozenset({"private_key_jwt", "self_signed_tls_client_auth"})
 
 
 async def check(client: ClientMetadata, egress: Egress, others: Iterable[ClientMetadata] = ()) -> None:
@@ -54,18 +52,13 @@ def check_kept(client: ClientMetadata, before: ClientMetadata) -> None:
 
 def addresses(client: ClientMetadata) -> frozenset[str]:
     """Return what a list must hold of a client: where it gets answers, and its keys where answers go to whoever has them."""
-    keys = client.jwks_uri if _fetches(client) else None
+    keys = client.jwks_uri if client.fetches else None
     return frozenset(client.redirect_uris) | frozenset(() if keys is None else (keys,))
-
-
-def _fetches(client: ClientMetadata) -> bool:
-    """Whether a client fetches answers itself: no redirect URI then says to whom they go (CIBA Core §4, RFC 8628 §3.4)."""
-    return not {profile.CIBA, profile.DEVICE}.isdisjoint(client.grant_types)
 
 
 def _is_proven(client: ClientMetadata) -> bool:
     """Whether the addresses that stand in a list are the client's own: each gets the answers, or has the keys that fetch them."""
-    return not _fetches(client) or (client.jwks_uri is not None and client.token_endpoint_auth_method in BY_KEYS)
+    return not client.fetches or client.keys_fetch
 
 
 async def _read(address: str, egress: Egress) -> frozenset[str]:

@@ -142,13 +142,8 @@ def _fault_of_the_service(wired: needs.Parts, given: Parameters) -> Iterator[Non
         if client is None or refused.status >= 500:
             raise
         said = Wire(refused.code, refused.description, status=refused.status, headers=refused.headers)
-        said.refusal = replace(said.refusal, about={"agency": client.client_name, "contact": _contact(client)})
+        said.refusal = replace(said.refusal, about={"agency": client.client_name, "contact": client.contact})
         raise said from problem
-
-
-def _contact(client: Client) -> str | None:
-    """Whom people reach at a client, as far as it registered that."""
-    return next(iter(client.contacts), None) or client.client_uri
 
 
 def _told(wired: needs.Parts, asked: Unchecked, problem: Exception) -> Answer:

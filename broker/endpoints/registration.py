@@ -158,16 +158,12 @@ async def _checked(
 
 
 def _check_names(wired: needs.Parts, client: ClientMetadata, others: Iterable[ClientMetadata]) -> None:
-    """No client takes the name of another's service or of an agency; one that answers at the same origins alone is the same people's.
+    """No client takes the name of another's service or of an agency; one whose answers all end where the other's do is the same people's.
 
-    An origin of somebody else's beside one's own proves nothing: anybody can write it down.
+    An address of somebody else's beside one's own proves nothing: anybody can write it down.
     """
-    strangers = [
-        name
-        for other in others
-        if not 0 < len(client.origins) == len(client.origins & other.origins)
-        for name in other.names
-    ]
+    same = set(client.answers_at)
+    strangers = [name for other in others if not same <= set(other.answers_at) for name in other.names]
     declared = (use for use in wired.uses.current.values() if use.client_id != client.client_id)
     agencies = [name for use in declared for name in use.controller.name.values()]
     if display_name.is_taken(client.names, [*strangers, *agencies]):

@@ -47,7 +47,8 @@ def page(
     the transaction that is open already, if one is.
     """
     asked, now = found.request.data, wired.clock()
-    use = sign_in.use_of(wired.uses, wired.registry, found.client_id, asked.use_id, asked.version)
+    named = found.client_id, asked.use_id, asked.version
+    use = sign_in.use_of(wired.uses, wired.registry, *named, redirect_uri=found.request.redirect_uri)
     context: dict[str, Any] = {
         "outcome": outcome,
         "service": intended_use.describe(use, language),

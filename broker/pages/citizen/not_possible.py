@@ -47,7 +47,7 @@ class Facts:
     def service(self) -> dict[str, Any]:
         """Who asks, as pages name them."""
         named = self.asked.client_id, self.asked.data.use_id, self.asked.data.version
-        use = sign_in.use_of(self.wired.uses, self.wired.registry, *named)
+        use = sign_in.use_of(self.wired.uses, self.wired.registry, *named, redirect_uri=self.asked.redirect_uri)
         return intended_use.describe(use, self.visitor.language)
 
 

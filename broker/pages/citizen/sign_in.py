@@ -90,7 +90,7 @@ class Interaction:
         if asked is None:
             return None
         named = asked.client_id, asked.data.use_id, asked.data.version
-        use = sign_in_alone.use_of(self.wired.uses, self.wired.registry, *named)
+        use = sign_in_alone.use_of(self.wired.uses, self.wired.registry, *named, redirect_uri=asked.redirect_uri)
         return intended_use.describe(use, self.visitor.language)
 
     @property

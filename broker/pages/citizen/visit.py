@@ -88,7 +88,8 @@ def load(request: Request) -> Visit:
     if seen.session.state != "full":  # the same person, half signed in anew in another tab
         raise needs.Stop(Redirect(f"/i/{public_id}/code"))
     asked = found.request.data
-    use = sign_in.use_of(wired.uses, wired.registry, found.client_id, asked.use_id, asked.version)
+    named = found.client_id, asked.use_id, asked.version
+    use = sign_in.use_of(wired.uses, wired.registry, *named, redirect_uri=found.request.redirect_uri)
     return Visit(wired, seen, seen.session, found, handle, use, wired.registry.get(found.client_id), now)
 
 

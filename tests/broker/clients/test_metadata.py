@@ -18,6 +18,20 @@ def test_wordings_by_language() -> None:
 
 
 @pytest.mark.parametrize(
+    ("contacts", "told"),
+    [
+        (["taxes@norr.example"], "taxes@norr.example"),
+        (["Your account is locked. Pay at evil.example", "+47 (22) 00-00.00"], "+47 (22) 00-00.00"),
+        (["a@norr.example\u202e", "pay now@norr.example", "<b>@norr.example\n"], "https://rp.example/"),
+        ([], "https://rp.example/"),
+    ],
+)
+def test_whom_people_reach(contacts: list[str], told: str) -> None:
+    """RFC 7591 §2: what a client writes about itself is no text of a page of ours, only where it can be reached."""
+    assert client(KEY, contacts=contacts, client_uri="https://rp.example/").contact == told
+
+
+@pytest.mark.parametrize(
     ("members", "sector"),
     [
         ({}, "rp"),

@@ -365,6 +365,9 @@ def test_an_agencys_name_is_taken_by_nobody_else(office: Office, taken: str) -> 
     for pretended in ([CALLBACK, "https://evil.example/cb"], ["https://evil.example/cb", CALLBACK]):
         refused = office.register({**GOOD, "redirect_uris": pretended, "client_name": taken})
         assert (refused.status, refused.error) == (400, META), "an address of theirs beside one's own"
+    fetching = {"grant_types": ["authorization_code", *DEVICE["grant_types"]], "client_name": taken}
+    refused = office.register({**GOOD, **fetching}, "baseline")
+    assert (refused.status, refused.error) == (400, META), "their address, but answers go to who fetches them"
     own = office.register({**GOOD, **elsewhere, "client_name": "Own"})
     client_id, token = own.body["client_id"], own.body["registration_access_token"]
     refused = office.send("PUT", token, {**GOOD, **elsewhere, "client_name": taken, "client_id": client_id}, client_id)

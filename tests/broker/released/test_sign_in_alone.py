@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from broker.authorization import sign_in
 from broker.people import people
 from broker.people.people import Profile
 from broker.tables import person as table
+from consent.intended_use import SIGN_IN
 from tests.broker.released.relying import SCOPES, Website, claims, website
 from tests.broker.whole import NUMBER, Whole
 
@@ -285,3 +287,22 @@ def test_what_is_no_sign_in_is_refused(whole: Whole, site: Website, scope: str) 
     said = site.receives(person(whole).open(site.address(scope=scope)))
     assert said["error"] == "invalid_scope"
     assert whole.types() == []
+
+
+def test_the_host_that_people_are_told_is_where_their_answer_goes(whole: Whole) -> None:
+    """RFC 9700 §4.1, RFC 8628 §5.4: somebody else's address registered beside one's own is shown to nobody as the service's."""
+    theirs, own = "https://taxes.norr.example/cb", "https://evil.example/cb"
+    several = website(whole, name="Notes", redirect_uris=[theirs, own])
+    maria, page = person(whole), whole.citizen("maria").open(several.address(redirect_uri=own))
+    assert page.has("sign-in")
+    decision = maria.comes_from(several.address(redirect_uri=own, scope=SCOPES))
+    assert decision.has("consent")
+    for shown in (page.content.text, decision.content.text):
+        assert "evil.example" in shown
+        assert "taxes.norr.example" not in shown
+    device = {"grant_types": ["urn:ietf:params:oauth:grant-type:device_code"], "redirect_uris": [theirs]}
+    fetching = website(whole, name="Screen", **device)
+    parts = whole.parts
+    named = fetching.client_id, SIGN_IN, parts.uses.sign_in.template.version
+    told = sign_in.use_of(parts.uses, parts.registry, *named).controller.domain
+    assert told == f"taxes.norr.example, {fetching.client_id}"
