@@ -18,15 +18,13 @@ def test_there_are_enough_codes() -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["WDJB-MJHT", "wdjb-mjht", "WDJBMJHT", " wdjb mjht ", "w.d.j.b/mjht", "WDJB\u2013MJHT"]
+    "typed", ["WDJB-MJHT", "wdjb-mjht", "WDJBMJHT", " wdjb mjht ", "w.d.j.b/mjht", "WDJB\u2013MJHT", "\uff37DJB-MJHT"]
 )
 def test_a_code_is_read_as_people_write(typed: str) -> None:
     assert user_code.read(typed) == "WDJBMJHT"
 
 
-@pytest.mark.parametrize(
-    "typed", ["", "WDJB", "WDJB-MJH", "WDJB-MJHTT", "ADJB-MJHT", "WDJB-MJH7", "\uff37DJB-MJHT", "W" * 90]
-)
+@pytest.mark.parametrize("typed", ["", "WDJB", "WDJB-MJH", "WDJB-MJHTT", "ADJB-MJHT", "WDJB-MJH7", "W" * 90])
 def test_what_is_no_code(typed: str) -> None:
     assert user_code.read(typed) is None
 

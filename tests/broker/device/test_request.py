@@ -33,7 +33,7 @@ REFUSED = [
     ("OpenID Connect Core §3.1.2.1", {"scope": OWN},                                        (400, "invalid_scope")),
     ("house",                     {"scope": "openid use:norr.building-permit"},             (400, "invalid_scope")),
     ("RFC 6749 §3.3",             {"scope": "openid \x07"},                                 (400, "invalid_scope")),
-    ("RFC 6749 §3.3",             {"scope": "openid " + "a " * 3000},                       (400, "invalid_request")),
+    ("RFC 6749 §3.3",             {"scope": "openid " + "a " * 3000},                       (400, "invalid_scope")),
     ("RFC 6749 §2.3",             {"client_id": "norr-planning"},                           (401, "invalid_client")),
     ("RFC 9101 §5",               {"request": "a.b.c"},                                     (400, "invalid_request")),
     ("RFC 9126 §2.1",             {"request_uri": "urn:ietf:params:oauth:request_uri:x"},   (400, "invalid_request")),
