@@ -297,6 +297,41 @@ def test_told_on_a_page(asking: Asking, changed: dict[str, Any], code: str) -> N
     assert asking.rows() == {}
 
 
+@pytest.mark.parametrize(
+    ("registered", "reached"),
+    [
+        ({"contacts": ["desk@norr-planning.example"], "client_uri": "https://norr-planning.example/"}, "desk@norr-planning.example"),
+        ({"client_uri": "https://norr-planning.example/"}, "https://norr-planning.example/"),
+        ({}, None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_cause_is_the_service_for_an_unregistered_redirect_uri(
+    asking: Asking, method: str, registered: dict[str, Any], reached: str | None
+) -> None:
+    """The page that states a cause states the true one: whose fault it is, its name, and whom to reach there."""
+    asking.registered(**registered)
+    given = {**ASKED, "redirect_uri": CALLBACK + "/elsewhere"}
+    client = asking.whole.client()
+    sent = client.get("/authorize?" + urlencode(given)) if method == "GET" else client.post("/authorize", data=given)
+    assert (sent.status_code, told(sent)) == (400, "invalid_request")
+    assert "The service you came from has a problem" in sent.text
+    assert "The service is <bdi>Planning</bdi>." in sent.text
+    assert ("You can reach the service here" in sent.text) is (reached is not None)
+    assert reached is None or f"<bdi>{reached}</bdi>" in sent.text
+    assert "This link does not work any more" not in sent.text
+    assert "start again" not in sent.text
+
+
+def test_a_link_that_is_over_is_no_fault_of_the_service(asking: Asking) -> None:
+    """The other side: a known client's pushed request that was used or ran out blames nobody."""
+    asking.registered(contacts=["desk@norr-planning.example"])
+    asking_again = {"client_id": "norr-planning", "request_uri": "urn:ietf:params:oauth:request_uri:x"}
+    sent = asking.whole.client().get("/authorize?" + urlencode(asking_again))
+    assert "This link does not work any more" in sent.text
+    assert "has a problem" not in sent.text
+
+
 def test_a_form_is_told_on_a_page_too(asking: Asking) -> None:
     client = asking.whole.client()
     for about, changed, code in ON_A_PAGE[:-1]:  # the last goes on to GET

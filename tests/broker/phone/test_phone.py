@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -133,6 +134,49 @@ def test_nobody_is_let_in(whole: Whole, screen: Citizen, when: str) -> None:
     assert screen.open("/account").has("sign-in")
     if when != "before":
         assert phone.open(address).get("phone-answered")["data-outcome"] == "over"
+
+
+def test_a_dead_code_is_not_shown(whole: Whole, screen: Citizen) -> None:
+    """The page says until when the code is good; loaded after that, without scripts, it shows none and offers a new one."""
+    page = begins(screen)
+    assert page.has("typed")
+    said = page.get("phone-state").text
+    assert "This works until" in said
+    until = page.content.find("time")
+    assert until is not None
+    shown = datetime.fromisoformat(until["datetime"]).timestamp()
+    assert 0 <= whole.clock.seconds() + handover.LIFETIME - shown < 1, "never later than it really is over"
+    whole.clock.later(handover.LIFETIME - 1)
+    assert screen.open("/sign-in/phone").has("typed")
+    whole.clock.later(1)
+    page = screen.open("/sign-in/phone")
+    assert (page.has("typed"), page.has("number"), page.get("phone-state")["data-state"]) == (False, False, "none")
+    assert screen.walker.http.get("/sign-in/phone/qr.svg").status_code == 404
+    assert begins(screen).has("typed")
+
+
+def test_a_press_beside_a_code_that_died_says_so(whole: Whole, screen: Citizen) -> None:
+    """The page stayed open while the code died: the press tells the cause, and shows no code."""
+    page = begins(screen)
+    whole.clock.later(handover.LIFETIME)
+    late = screen.press(page, "phone", "continue")
+    assert "The code is too old or was used before. Show a new one." in late.content.text
+    assert not late.has("typed")
+
+
+def test_a_code_begun_for_another_service_is_not_shown(whole: Whole, screen: Citizen) -> None:
+    """The phone would be asked about the other one. Each service's own code stands where it was begun."""
+    paths = [
+        f"/i/{journey_of(screen.open(whole.agency(one).asks()).url)}/phone" for one in ("norr-childcare", "norr-planning")
+    ]
+    first = begins(screen, paths[0])
+    for elsewhere in (paths[1], "/sign-in/phone"):
+        page = screen.open(elsewhere)
+        assert (page.has("typed"), page.get("phone-state")["data-state"]) == (False, "none")
+    assert screen.open(paths[0]).get("typed").text == first.get("typed").text
+    second = begins(screen, paths[1])
+    assert second.get("typed").text != first.get("typed").text
+    assert not screen.open(paths[0]).has("typed"), "the browser shows one code, the last"
 
 
 def test_it_opens_once(whole: Whole, screen: Citizen) -> None:

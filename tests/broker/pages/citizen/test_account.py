@@ -187,3 +187,15 @@ def test_an_offer_that_no_wallet_collected_ran_out(issuer: Issuer) -> None:
     assert f'data-permission="{permission}" data-state="expired"' in listed
     assert "Ran out" in listed
     assert "Used up" not in listed
+
+
+@pytest.mark.parametrize(("level", "offered"), [("substantial", True), ("low", False)])
+def test_the_account_tells_of_a_proof_exactly_when_the_documents_page_offers_it(
+    database: Database, tmp_path: Path, level: str, offered: bool
+) -> None:
+    """What one page promises the next one holds: after a sign-in that is too weak, neither tells of it."""
+    with issuing.running(database, tmp_path, acr=level) as issuer:
+        assert ("You can put a proof in your wallet" in issuer.browser.get("/account").text) is offered
+        assert ("/residence/add-to-wallet" in issuer.browser.get("/account/documents").text) is offered
+        page = issuer.browser.get("/account/documents/residence/add-to-wallet")
+        assert page.status_code == (200 if offered else 403)
