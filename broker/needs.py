@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from broker.authorization import grant_management, plain
 from broker.authorization.pushed import PushedRequest
 from broker.authorization.request import AuthorizationRequest, Unchecked
 from broker.clients import web_address
+from broker.clients.logos import Logos
 from broker.clients.registry import Client, Registry
 from broker.committer import Committer
 from broker.database import Database, Tx
@@ -36,8 +38,7 @@ from wallet.credential_type import CredentialType
 
 LANGUAGES = ("en", "ar")
 SECOND = 1_000_000  # microseconds
-BROWSER_SECONDS = 30 * 86_400
-LANGUAGE_SECONDS = 365 * 86_400
+BROWSER_SECONDS, LANGUAGE_SECONDS = 30 * 86_400, 365 * 86_400
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ class Parts:
     clock: Callable[[], int]
     publish_every: float = 2.0  # seconds between two checkpoints
     server_clock: bool = False  # whether the database server's clock is the ledger's
+
+    @cached_property
+    def logos(self) -> Logos:
+        """The logos of clients, remembered as long as these parts live."""
+        return Logos(self.outbound.client_addresses)
 
     @property
     def keyring(self) -> Keyring:
@@ -162,8 +168,7 @@ def anybody(request: Request) -> Visitor:
 
 
 def _look(request: Request, session: sessions.Session | None) -> Visitor:
-    wired = parts(request)
-    browser, cookies = cookie(request, "semel-browser"), []
+    wired, browser, cookies = parts(request), cookie(request, "semel-browser"), []
     if len(browser) < 40:
         browser = opaque.token()
         if request.method != "POST":  # another site's POST comes without our cookies, and must not replace them
@@ -200,11 +205,9 @@ def note_use(tx: Tx, request: Request, now: int) -> None:
 
 def brought(request: Request, public_id: str) -> PushedRequest | None:
     """Give the plain request behind `/i/{tx}/…` out of this browser's cookie."""
-    wired, held = parts(request), cookie(request, plain.COOKIE + public_id)
-    lifetime, seen = wired.durations.journey * 2 * SECOND, visitor(request)
-    return plain.open_(
-        wired.roots.ring("cookie"), held, public_id, seen.browser_hash, now=wired.clock(), lifetime=lifetime
-    )
+    wired, held, seen = parts(request), cookie(request, plain.COOKIE + public_id), visitor(request).browser_hash
+    ring, lifetime = wired.roots.ring("cookie"), wired.durations.journey * 2 * SECOND
+    return plain.open_(ring, held, public_id, seen, now=wired.clock(), lifetime=lifetime)
 
 
 def keep_plain(request: Request, kept: PushedRequest) -> tuple[Cookie, ...] | None:
@@ -292,6 +295,6 @@ async def form(request: Request) -> parameters.Parameters:
 def language(request: Request) -> str:
     """Choose the page's language: `?lang=`, then the cookie, then what the browser accepts, then English."""
     asked = request.query_params.get("lang") or cookie(request, "semel-lang")
-    return (
-        asked if asked in LANGUAGES else accept_language.choose(request.headers.get("accept-language", ""), LANGUAGES)
-    )
+    if asked in LANGUAGES:
+        return asked
+    return accept_language.choose(request.headers.get("accept-language", ""), LANGUAGES)

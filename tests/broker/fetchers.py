@@ -16,6 +16,7 @@ from typing import Any
 from broker.authorization import request_object
 from broker.clients import sector
 from broker.clients.key_sets import KeySets, NoKeys
+from broker.clients.logos import Logos
 from broker.egress import Egress, EgressRefused
 from broker.errors import Wire
 from broker.evidence.connectors.rest import Declaration, RestSource
@@ -68,6 +69,13 @@ async def jwks_uri(egress: Egress, url: str) -> str:
     except NoKeys:
         return str(noted.reason)
     return GOT
+
+
+async def logo_uri(egress: Egress, url: str) -> str:
+    """OpenID Connect Registration §2."""
+    client: Any = SimpleNamespace(logo_uri=url)
+    noted: Any = Noted(egress)
+    return GOT if await Logos(noted).of(client, NOW) is not None else str(noted.reason)
 
 
 async def request_uri(egress: Egress, url: str) -> str:
@@ -149,6 +157,7 @@ def letter(name: str) -> Fetch:
 
 FETCHERS = [
     Fetcher("jwks_uri", "broker/clients/key_sets.py", jwks_uri),
+    Fetcher("logo_uri", "broker/clients/logos.py", logo_uri),
     Fetcher("request_uri", "broker/authorization/request_object.py", request_uri),
     Fetcher("sector_identifier_uri", "broker/clients/sector.py", sector_identifier_uri),
     Fetcher("register's token", "broker/evidence/connectors/rest.py", register_token),

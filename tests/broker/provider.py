@@ -16,6 +16,7 @@ from broker.answers import Json, Raw, Refusal
 from broker.authorization import checks, journey
 from broker.authorization.request import AuthorizationRequest, Unchecked
 from broker.clients.key_sets import KeySets
+from broker.clients.logos import Logos
 from broker.clients.registry import Registry
 from broker.database import Database
 from broker.egress import Egress
@@ -181,6 +182,7 @@ def wire(database: Database, tmp_path: Path, now: int) -> Provider:
         catalogue=CATALOGUE,
         uses=uses(),
         registry=Registry(clients, KeySets(Egress())),
+        logos=Logos(Egress()),
         durations=Durations(),
         legacy=frozenset(),
         registers=Registers({}, {}),

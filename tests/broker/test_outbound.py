@@ -20,6 +20,7 @@ import pytest
 
 from broker.egress import Egress
 from broker.outbound import CLIENT_ADDRESSES, Outbound
+from tests.broker.clients.test_logo_image import drawn
 from tests.broker.fetchers import FETCHERS, GOT, LISTED, Fetcher
 from tests.broker.test_egress import Handler, answers, authority, names, ok, served
 
@@ -363,6 +364,7 @@ def test_what_is_right_is_got(trusted: Any) -> None:
     body = {
         "jwks_uri": ok(b'{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'),
         "request_uri": ok(b"e30.e30.", kind="application/oauth-authz-req+jwt"),
+        "logo_uri": ok(drawn(), kind="image/png"),
         "sector_identifier_uri": ok(b'["%s"]' % LISTED.encode()),
         "register's answer": ok(b'{"items":{}}'),
     }

@@ -18,7 +18,7 @@ from broker.authorization.journey import Journey
 from broker.authorization.pushed import PushedRequest
 from broker.database import Tx
 from broker.errors import Wire
-from broker.pages.citizen import already, known_browser
+from broker.pages.citizen import already, client_logo, known_browser
 from broker.people import people
 from broker.people.people import Person
 from broker.sign_in import acr, attempts, password, session
@@ -91,7 +91,8 @@ class Interaction:
             return None
         named = asked.client_id, asked.data.use_id, asked.data.version
         use = sign_in_alone.use_of(self.wired.uses, self.wired.registry, *named, redirect_uri=asked.redirect_uri)
-        return intended_use.describe(use, self.visitor.language)
+        logo = client_logo.href(self.wired, self.wired.registry.active(asked.client_id))
+        return {**intended_use.describe(use, self.visitor.language), "logo": logo}
 
     @property
     def until(self) -> int:

@@ -167,7 +167,8 @@ def test_a_press_beside_a_code_that_died_says_so(whole: Whole, screen: Citizen) 
 def test_a_code_begun_for_another_service_is_not_shown(whole: Whole, screen: Citizen) -> None:
     """The phone would be asked about the other one. Each service's own code stands where it was begun."""
     paths = [
-        f"/i/{journey_of(screen.open(whole.agency(one).asks()).url)}/phone" for one in ("norr-childcare", "norr-planning")
+        f"/i/{journey_of(screen.open(whole.agency(one).asks()).url)}/phone"
+        for one in ("norr-childcare", "norr-planning")
     ]
     first = begins(screen, paths[0])
     for elsewhere in (paths[1], "/sign-in/phone"):
