@@ -30,6 +30,9 @@ CORRELATION = (
     "correlation_id"  # a member of ours in every error (RFC 6749 §5.2 lets there be more): it finds our log's lines
 )
 NO_STORE = {"Cache-Control": "no-store"}
+UNREAD = frozenset(
+    {408, 413}
+)  # the rest of the body is not read, so nothing can follow on this connection (RFC 9110 §15.5.14)
 UNPRINTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 TRANSIENT = ("40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "08")
 NO_ROOM = ("53100",)  # PostgreSQL: disk_full
@@ -96,7 +99,8 @@ def refusal(problem: Exception) -> Refusal:
     if isinstance(problem, Wire):
         return problem.refusal
     if isinstance(problem, Malformed):
-        return Refusal("invalid_request", problem.description, status=problem.status)
+        unread = {"Connection": "close"} if problem.status in UNREAD else {}
+        return Refusal("invalid_request", problem.description, status=problem.status, headers=unread)
     if out_of_room(problem):
         return FULL
     if (

@@ -89,7 +89,10 @@ class Signals:
             self._about(tx, stream, subject, event_types.session_revoked(self.issuer, subject, sid), now)
 
     def expire(self, tx: Tx, now: int) -> None:
-        """Raise what ended by itself since the last look; at most a thousand permissions. `now` in microseconds."""
+        """Raise what ended by itself since the last look; at most a thousand permissions. `now` in microseconds.
+
+        One that was good once ends within minutes, and its agency knows whether it used it: of that nothing is raised.
+        """
         row = grant_subject.c
         due = select(row.permission_id, row.client_id, row.box).where(row.due <= now).order_by(row.due).limit(ROWS)
         over = tx.execute(due.with_for_update(skip_locked=True)).all()
@@ -100,7 +103,7 @@ class Signals:
             known = permission.get_many(tx, ids)
             for one in part:
                 given = known.get(one.permission_id)
-                if given is not None and given.standing(now) == "expired":
+                if given is not None and given.kind != "once" and given.standing(now) == "expired":
                     self._tell(tx, one, "expired", given.valid_to or now)
 
     def send(self, tx: Tx, stream: Stream, event: Event, now: int) -> None:

@@ -207,5 +207,11 @@ def test_people_get_a_page_with_the_number_they_can_read_out() -> None:
 def test_a_wire_error_is_its_own_refusal() -> None:
     problem = Wire("slow_down", "wait", status=429, headers={"Retry-After": "5"})
     assert errors.refusal(problem) == Refusal("slow_down", "wait", status=429, headers={"Retry-After": "5"})
-    assert errors.refusal(Malformed("too large", status=413)) == Refusal("invalid_request", "too large", status=413)
+    assert errors.refusal(Malformed("bad")) == Refusal("invalid_request", "bad")
     assert str(problem) == "slow_down"
+
+
+@pytest.mark.parametrize("status", [408, 413])
+def test_nothing_follows_a_body_that_was_not_read(status: int) -> None:
+    """RFC 9110 §15.5.9, §15.5.14: the rest of it would be taken for the next request."""
+    assert errors.refusal(Malformed("unread", status=status)).headers == {"Connection": "close"}

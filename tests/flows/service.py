@@ -152,7 +152,9 @@ def running(folder: Path, *, people: int = 60, workers: int = WORKERS) -> Iterat
         service = Service(folder, fresh or f"sqlite:///{folder}/data/semel.db", workers)
         service.plan.data.mkdir(mode=0o700)
         demo.fill_config(declared, service.plan.data / "config", service.plan.placeholders())
-        (service.plan.data / "demo.json").write_text(json.dumps(demo.describe(service.plan)))
+        summary = service.plan.data / "demo.json"
+        summary.touch(mode=0o600)
+        summary.write_text(json.dumps(demo.describe(service.plan)))
         try:
             service.start()
             yield service

@@ -136,7 +136,7 @@ def until(whole: Whole, permission_id: str) -> int:
 
 
 def test_a_permission_for_once_ends_without_a_word(whole: Whole) -> None:
-    """What is used up is used up by the agency itself."""
+    """The agency used it up itself, or did not: it knows."""
     office, maria = signals.receiver(whole, "norr-planning"), whole.present()
     office.create()
     token = shares(maria, office)
