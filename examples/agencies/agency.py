@@ -31,11 +31,18 @@ from examples.agencies import own_keys
 from examples.agencies.fapi import Fapi, Refused
 from examples.agencies.form import HERE, Form, clock
 from examples.agencies.languages import LANGUAGES, browser_language
-from examples.agencies.relying_party import RelyingParty
+from examples.agencies.relying_party import NOT_ELIGIBLE, RelyingParty
 from examples.agencies.visits import Visits
 
 STYLE = (HERE / "style.css").read_text("utf-8")
 LOG = logging.getLogger("agency")
+#: What the broker's answer means to the person, by its error code and, where that says more, its description.
+KINDS = {
+    ("stopped", ""): "stopped",
+    ("access_denied", ""): "refused",
+    ("access_denied", NOT_ELIGIBLE): "impossible",  # nobody said no
+    ("unmet_authentication_requirements", ""): "unproven",
+}
 PAGES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
@@ -99,7 +106,7 @@ class Call:
 
     def trouble(self, why: Refused) -> Response:
         """The form, saying why the broker gave nothing, in the visitor's words; the broker's own are for the log."""
-        kind = {"stopped": "stopped", "access_denied": "refused"}.get(why.error, "failed")
+        kind = KINDS.get((why.error, why.description)) or KINDS.get((why.error, ""), "failed")
         LOG.warning("the broker refused: %s", why)
         said = {name: self.words[f"{kind}_{name}"] for name in ("title", "text", "reason")}
         return self.form_page({"kind": kind, **said})

@@ -21,6 +21,7 @@ from examples.agencies.fapi import Fapi, Refused
 SUBSTANTIAL = "http://eidas.europa.eu/LoA/substantial"
 ID_TOKEN_CLAIMS = ["iss", "sub", "aud", "exp", "iat", "nonce", "sid"]
 LOGOUT_CLAIMS = ["iss", "aud", "exp", "iat", "jti", "events", "sid"]
+NOT_ELIGIBLE = "subject_not_eligible"  # beside `access_denied`: a register says so, the person said nothing
 LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -143,6 +144,8 @@ class RelyingParty:
         if answer.status_code == 401:
             visit.pop("access_token")
             raise Refused("stopped", challenge(answer.headers.get("www-authenticate", "")).get("error_description", ""))
+        if answer.status_code == 403 and answer.json().get("error") == "access_denied":
+            raise Refused("access_denied", NOT_ELIGIBLE)
         if answer.status_code != 200:
             raise Refused(str(answer.status_code), "the broker gave no data")
         visit |= {"answer": answer.json(), "fetched": datetime.now(UTC).isoformat()}

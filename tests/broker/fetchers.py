@@ -90,7 +90,7 @@ async def request_uri(egress: Egress, url: str) -> str:
 
 async def sector_identifier_uri(egress: Egress, url: str) -> str:
     """OpenID Connect Registration §5."""
-    client: Any = SimpleNamespace(sector_identifier_uri=url, redirect_uris=(LISTED,), grant_types=())
+    client: Any = SimpleNamespace(sector_identifier_uri=url, redirect_uris=(LISTED,), jwks_uri=None, fetches=False)
     try:
         await sector.check(client, egress)
     except Wire as problem:
