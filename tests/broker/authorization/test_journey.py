@@ -109,10 +109,12 @@ def test_nothing_stored_gives_the_code_the_handle_or_the_person(provider: Provid
 
 
 def test_the_binding_names_a_session_to_its_handle_only(someone: Session) -> None:
-    other = replace(someone, id_hash=b"t" * 32)
+    other = replace(someone, secret=b"t" * 32)
     made = {journey.binding(h, s) for h in (HANDLE, b"x" * 32) for s in (someone, other)}
     assert len(made) == 4
-    assert someone.id_hash not in made
+    assert not {someone.id_hash, someone.secret} & made
+    again = replace(someone, id_hash=b"t" * 32)
+    assert journey.binding(HANDLE, again) == journey.binding(HANDLE, someone), "the same person, signed in anew"
 
 
 # --- from step to step, once

@@ -110,7 +110,6 @@ ROWS: list[tuple[str, dict[str, Any]]] = [
     ("(3) no htu",                {"htu": None}),
     ("(3) no iat",                {"iat": None}),
     ("(3) jti is a number",       {"jti": 7}),
-    ("(3) a jti without end",     {"jti": "j" * 5000}),
     ("(4) typ JWT",               {"header": {"typ": "JWT"}}),
     ("(4) typ at+jwt",            {"header": {"typ": "at+jwt"}}),
     ("(5) HS256",                 {"key": "x" * 32, "alg": "HS256"}),
