@@ -26,4 +26,5 @@ def test_without_a_signing_key_nobody_is_sent_here(whole: Whole) -> None:
     whole.parts.signing.current = Keyring(())
     assert whole.client().get("/healthz").status_code == 200
     answer = whole.client().get("/readyz")
-    assert (answer.status_code, answer.json()) == (500, {"error": "server_error"})
+    told = answer.json()
+    assert (answer.status_code, told.pop("correlation_id") != "", told) == (500, True, {"error": "server_error"})

@@ -331,6 +331,7 @@ NOT_OURS = [
 def test_what_we_did_not_keep_goes_into_no_address(leaving: Leaving, stays: Callable[[], None], sealed: str) -> None:
     """An aged form leads back to the question, by an address that holds nothing of a stranger's."""
     maria, _ = signed_in(leaving)
+    maria.open("/logout")  # a browser that sends no cookie of ours is told so instead
     form = {"action": "sign-out", "form_token": "00" * 32}
     answer = maria.walker.http.post(f"{ISSUER}/logout/decision", params={"logout_request": sealed}, data=form)
     assert answer.status_code == 303

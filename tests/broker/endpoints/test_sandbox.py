@@ -1,5 +1,7 @@
 """What only the demo tells; in every other mode there is nothing there."""
 
+import json
+
 import pytest
 
 from tests.broker.whole import Whole
@@ -23,4 +25,6 @@ def test_the_demo_tells_what_was_written(whole: Whole) -> None:
 @pytest.mark.parametrize("mode", ["sandbox", "production"])
 def test_other_modes_tell_nothing(whole: Whole, mode: str) -> None:
     (whole.settings.data_dir / "demo.json").write_bytes(TOLD)
-    assert ask(whole, mode) == (404, b'{"error":"not_found"}')
+    status, content = ask(whole, mode)
+    told = json.loads(content)
+    assert (status, told.pop("correlation_id") != "", told) == (404, True, {"error": "not_found"})
