@@ -20,8 +20,8 @@ PING = "ciba_ping"
 
 def lacking(
     tx: Tx, wired: needs.Parts, claimed: PushedRequest, session: Session, now: int
-) -> session_check.Lacking | None:
-    """Name what a session lacks for a request (`session_check`); None where it suffices."""
+) -> session_check.Lack | None:
+    """Name what a session lacks for a request, and why (`session_check`); None where it suffices."""
     ring = wired.roots.ring("cookie")
     return session_check.lacking(tx, claimed, session, vault=wired.vault, ring=ring, uses=wired.uses, now=now)
 

@@ -19,29 +19,34 @@ Lacking = Literal["", "login_required", "unmet_authentication_requirements"]
 """What a session lacks: an error code, or nothing of its own (empty) where signing in again mends it."""
 
 
+Cause = Literal["half", "anew", "another", "stronger"]
+"""Why: half done, older than the request allows, another person's, weaker than the request needs."""
+Lack = tuple[Lacking, Cause]
+
+
 def lacking(
     tx: Tx, claimed: PushedRequest, session: Session, *, vault: Vault, ring: SealingRing, uses: Uses, now: int
-) -> Lacking | None:
-    """Name what a session lacks for a request; None where it suffices. `ring` is the one that seals hints, `now` in microseconds.
+) -> Lack | None:
+    """Name what a session lacks for a request, and why; None where it suffices. `ring` is the one that seals hints, `now` in microseconds.
 
     Signing in again mends it when the sign-in is half done, too old, weaker than this person's can be by now, or was
     somebody else's and made before the request.
     """
     asked = claimed.request
-    if session.state != "full" or not prompt.is_met(
-        asked, auth_time=session.auth_time, pushed_at=claimed.pushed_at, now=now
-    ):
-        return ""
+    if session.state != "full":
+        return "", "half"
+    if not prompt.is_met(asked, auth_time=session.auth_time, pushed_at=claimed.pushed_at, now=now):
+        return "", "anew"
     if not _is_expected(tx, vault, ring, asked, session):
-        return "" if session.auth_time < claimed.pushed_at else "login_required"
+        return "" if session.auth_time < claimed.pushed_at else "login_required", "another"
     minimum = uses.version(asked.data.use_id, asked.data.version).minimum_acr
     if prompt.is_enough(asked, session.acr, minimum):
         return None
     person = people.by_id(tx, session.person_id)
     if person is None or "otp" in session.amr or person.totp_sealed is None:
-        return "unmet_authentication_requirements"
+        return "unmet_authentication_requirements", "stronger"
     could = acr.reached(person.proofing, one_time_code=True)
-    return "" if prompt.is_enough(asked, could, minimum) else "unmet_authentication_requirements"
+    return "" if prompt.is_enough(asked, could, minimum) else "unmet_authentication_requirements", "stronger"
 
 
 def _is_expected(tx: Tx, vault: Vault, ring: SealingRing, asked: AuthorizationRequest, session: Session) -> bool:

@@ -25,6 +25,7 @@ from broker.authorization import (
     pushed,
     request_object,
     response,
+    session_check,
     waiting,
 )
 from broker.authorization.pushed import PushedRequest
@@ -238,8 +239,11 @@ def _onward(tx: Tx, facts: Facts, claimed: PushedRequest, now: int) -> Answer | 
     if journey.get(tx, claimed.tx) is not None:
         return Redirect(f"/i/{claimed.tx}/consent", cookies=cookies)
     wired, asked, session = facts.wired, claimed.request, facts.visitor.session
-    lacking = "" if session is None else outcome.lacking(tx, wired, claimed, session, now)
-    if session is None or lacking is not None:
+    lacks: session_check.Lack | None = (
+        ("", "half") if session is None else outcome.lacking(tx, wired, claimed, session, now)
+    )
+    if session is None or lacks is not None:
+        lacking = lacks[0] if lacks is not None else ""
         if "none" in asked.prompt:
             return outcome.refused(tx, wired, asked, claimed.tx, error=lacking or "login_required", now=now)
         return _to_page(tx, facts, claimed, "not-possible" if lacking else "sign-in", cookies=cookies, now=now)

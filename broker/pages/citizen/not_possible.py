@@ -59,11 +59,11 @@ async def gather(request: Request) -> Facts | Answer:
     if here.claimed is None:
         raise Wire("invalid_request_uri", "the request is unknown, used or too old")
     live = here.visitor.session
-    lacking = "" if live is None else here.lacking(live)
-    if live is None or not lacking:
+    lacks = None if live is None else here.lacking(live)
+    if live is None or lacks is None or not lacks[0]:
         return Redirect(here.path("continue"))
-    asked = here.claimed.request
-    reason = "other_person" if lacking == "login_required" else _weakness(here.wired, asked, live)
+    asked, (lacking, cause) = here.claimed.request, lacks
+    reason: Reason = "other_person" if cause == "another" else _weakness(here.wired, asked, live)
     return Facts(here.wired, here.visitor, here.public_id, asked, reason, lacking)
 
 

@@ -35,7 +35,7 @@ class Entrance:
 
     `username` is what the service believes they are called here (OpenID Connect Core §3.1.2.1 `login_hint`); `use` names
     what it wants: its client, the use and the version; `until` (microseconds) the sign-in may take. `lapsed`: the browser
-    still has the cookie of a session that is over.
+    still has the cookie of a session that is over. `cause`: why somebody who is signed in already must sign in again.
     """
 
     wired: needs.Parts
@@ -46,6 +46,7 @@ class Entrance:
     use: tuple[str, str, int] | None = None
     until: int | None = None
     lapsed: bool = False
+    cause: session_check.Cause = "half"
 
     @property
     def terms(self) -> dict[str, str]:
@@ -104,8 +105,8 @@ class Interaction:
         """The path of one of its pages."""
         return f"/i/{self.public_id}/{page}"
 
-    def lacking(self, live: Session) -> session_check.Lacking | None:
-        """Name what a session lacks for the request (`session_check`)."""
+    def lacking(self, live: Session) -> session_check.Lack | None:
+        """Name what a session lacks for the request, and why (`session_check`)."""
         if self.claimed is None:
             return None
         with self.wired.database.read() as tx:
@@ -152,12 +153,13 @@ def enter(request: Request) -> Entrance:
         raise Wire("invalid_request_uri", "the request is unknown, used or too old")
     if here.until <= wired.clock():
         raise needs.Stop(already.bare("expired", 410))
-    if live is not None and not half and here.lacking(live) != "":
+    lacks: session_check.Lack | None = ("", "half") if live is None or half else here.lacking(live)
+    if lacks is None or lacks[0]:
         raise needs.Stop(Redirect(here.path("continue")))  # signed in meanwhile, in another tab
     asked = here.claimed.request
     named = asked.client_id, asked.data.use_id, asked.data.version
     login = hints.of(asked, wired.roots.ring("cookie")).login
-    return Entrance(wired, visitor, here.public_id, here.service, login or "", named, here.until, lapsed)
+    return Entrance(wired, visitor, here.public_id, here.service, login or "", named, here.until, lapsed, lacks[1])
 
 
 async def gather(request: Request) -> Entrance:
@@ -183,6 +185,7 @@ def form_page(entrance: Entrance, *, username: str = "", error: str | None = Non
         "until": entrance.until,
         "terms": entrance.terms,
         "decline_href": entrance.decline_href,
+        "again": None if entrance.cause == "half" else entrance.cause,
         "error": error,
     }
     return Page("sign_in.html", context, status=status)

@@ -605,9 +605,11 @@ def test_prompt_login_signs_in_again(asking: Asking) -> None:
     person = asking.whole.citizen()
     person.sign_in()
     asking.whole.clock.later(60)
-    for wished in ("login", "select_account"):
-        assert person.open(asking.address(prompt=wished)).has("sign-in")
-    assert person.open(asking.address(max_age=30)).has("sign-in")
+    for changed in ({"prompt": "login"}, {"prompt": "select_account"}, {"max_age": 30}):
+        page = person.open(asking.address(**changed))
+        assert page.has("sign-in")
+        assert page.get("again")["data-cause"] == "anew", "they are signed in, and read why once more"
+    assert not asking.whole.citizen().open(asking.address(prompt="login")).has("again"), "nobody is signed in there"
     assert person.open(asking.address(max_age=300)).has("consent")
 
 
@@ -656,6 +658,7 @@ def test_somebody_else_than_the_hint_names(asking: Asking) -> None:
     asking.whole.clock.later(60)
     door = person.open(asking.address(claims=json.dumps({"id_token": {"sub": {"value": "another"}}})))
     assert door.has("sign-in")
+    assert door.get("again")["data-cause"] == "another"
     person.press(door, "sign-in", "sign-in", username="maria", password=person.person["password"])
     page = person.open(door.url.replace("sign-in", "code"))
     filled = {**person.fields(page, "one-time-code"), "code": person.codes.code(), "action": "continue"}

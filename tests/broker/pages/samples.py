@@ -399,6 +399,10 @@ PLAIN: list[tuple[str, str, dict[str, Any]]] = [
     ("sign-in", "sign_in.html", SIGNING_IN),
     ("sign-in-service", "sign_in.html", {**ON_THE_WAY, "service": {**SERVICE, "logo": "/static/logo.png"}}),
     ("sign-in-service-without-logo", "sign_in.html", ON_THE_WAY),
+    *(
+        (f"sign-in-{again}", "sign_in.html", {**ON_THE_WAY, "again": again})
+        for again in ("anew", "another", "stronger")
+    ),
     ("sign-in-lapsed", "sign_in.html", {**ON_THE_WAY, "terms": {}, "error": "lapsed"}),
     ("sign-in-wrong", "sign_in.html", {**SIGNING_IN, "error": "wrong", "username": "maria"}),
     ("sign-in-missing", "sign_in.html", {**SIGNING_IN, "error": "missing"}),

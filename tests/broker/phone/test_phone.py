@@ -102,7 +102,21 @@ def test_a_service_that_wants_a_new_sign_in_gets_one(whole: Whole, screen: Citiz
     path = f"/i/{journey_of(start.url)}/phone"
     page = begins(screen, path)
     assert answers(phone, scanned(page, screen), page.get("number").text) == "approved"
-    assert not screen.press(screen.open(path), "phone", "continue").has("consent")
+    back = screen.press(screen.open(path), "phone", "continue")
+    assert back.has("sign-in")
+    assert back.get("again")["data-cause"] == "anew", "not without a word"
+    assert "asks you to sign in anew" in back.get("again").text
+    assert "Your phone can do it only if you sign in anew on it" in back.get("again").text
+
+
+def test_a_phone_that_signed_in_after_the_request_serves(whole: Whole, screen: Citizen) -> None:
+    """What the page says of the phone is true."""
+    start = screen.open(whole.agency().asks(prompt="login"))
+    whole.clock.later(60)
+    phone, path = whole.present(), f"/i/{journey_of(start.url)}/phone"
+    page = begins(screen, path)
+    assert answers(phone, scanned(page, screen), page.get("number").text) == "approved"
+    assert screen.press(screen.open(path), "phone", "continue").has("consent")
 
 
 def test_the_picture_holds_the_address(whole: Whole, screen: Citizen) -> None:

@@ -25,6 +25,7 @@ def test_a_weak_session_of_somebody_who_has_an_app_by_now_signs_in_again(whole: 
     maria, agency = whole.present(acr=acr.value("low"), amr=("pwd",)), whole.agency()
     page = maria.open(agency.asks())
     assert page.has("sign-in")
+    assert page.get("again")["data-cause"] == "stronger"
     whole.clock.later(31)
     assert maria.sign_in(page).has("consent")
 
