@@ -35,6 +35,7 @@ ENCRYPTS = ("encrypt", "wrapKey", "deriveKey", "deriveBits")
 MAX_KEYS = 32
 MAX_SET = 128 * 1024  # bytes
 MAX_ABOUT = 256  # characters of kid, use, alg
+P256_BYTES = 32  # of a coordinate
 RSA_BYTES = (256, 512)  # 2048 to 4096 bits
 
 
@@ -164,6 +165,8 @@ def _import(required: bytes) -> jose.Key:
             _check_rsa(members)
         elif (members["kty"], members["crv"]) not in {("EC", "P-256"), ("OKP", "Ed25519")}:
             raise InvalidKey("a curve that we do not use")
+        elif members["kty"] == "EC" and any(len(base64url.decode(members[name])) != P256_BYTES for name in "xy"):
+            raise InvalidKey("a coordinate of another length")  # RFC 7518 §6.2.1.2: else one key has many thumbprints
         return jose.import_key(members)
     except (JoseError, Malformed, ValueError, TypeError) as error:
         raise InvalidKey("not a public key") from error
@@ -171,7 +174,7 @@ def _import(required: bytes) -> jose.Key:
 
 def _check_rsa(members: Mapping[str, str]) -> None:
     modulus, exponent = base64url.decode(members["n"]), base64url.decode(members["e"])
-    odd = bool(exponent) and exponent[-1] & 1 == 1
+    odd = bool(exponent) and exponent[0] > 0 and exponent[-1] & 1 == 1  # no leading zero: RFC 7518 §2
     if (
         not RSA_BYTES[0] <= len(modulus) <= RSA_BYTES[1]
         or modulus[0] < 0x80

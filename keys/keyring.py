@@ -21,7 +21,7 @@ from keys.errors import InvalidKey, Malformed, Mismatch, NoSuchKey, SealBroken, 
 
 Use = Literal[
     "signing", "ledger", "totp", "cookie", "dpop-nonce", "c-nonce", "pepper", "form", "token", "outbox", "signals",
-    "attestation",
+    "attestation", "holder-key",
 ]  # fmt: skip
 Purpose = Literal["token", "ledger", "credential", "encryption"]
 Stage = Literal["upcoming", "signing", "retiring"]

@@ -8,7 +8,8 @@
 6. `iat` is at most 300 s old and at most 60 s ahead.
 7. `iss` is absent: the access token came from a pre-authorized code without client authentication.
 8. `nonce` is there, ours, and still good.
-The caller still owes: that the nonce is spent in the change that issues (`nonce.spend`).
+The caller still owes: that the nonce is spent in the change that issues (`nonce.spend`),
+and that the key holds no credential yet (`holder_key.spend`).
 """
 
 from collections.abc import Collection, Mapping

@@ -1,6 +1,6 @@
-"""Tables of the wallet side: offers on their way to a wallet, and nonces that were used.
+"""Tables of the wallet side: offers on their way to a wallet, nonces and holder keys that were used.
 
-Neither names a person: what leads to one is sealed, first to the pre-authorized code, then to the access token.
+None names a person: what leads to one is sealed, first to the pre-authorized code, then to the access token.
 """
 
 from sqlalchemy import Column, LargeBinary, MetaData, Table, Text
@@ -33,5 +33,12 @@ used_nonce = Table(
     metadata,
     Column("nonce_hash", LargeBinary, primary_key=True),
     Column("expires", Integer64, nullable=False, index=True),  # microseconds
+    sqlite_strict=True,
+)
+
+used_holder_key = Table(
+    "used_holder_key",
+    metadata,
+    Column("key_mac", LargeBinary, primary_key=True),  # of its thumbprint; says of nobody whose it is
     sqlite_strict=True,
 )

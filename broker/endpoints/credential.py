@@ -4,9 +4,9 @@
 1. The access token and its DPoP proof; a token in the query is not looked at.
 2. What hangs on the token: the offer, the person (sealed to the token), the permission.
 3. The request; it asks for what the token is for.
-4. The proof of the wallet's key, and its nonce.
+4. The proof of the wallet's key, a new one, and its nonce.
 5. The registers, asked now; what is mandatory was provided.
-6. In one change: DPoP proof and nonce spent, the one copy marked, the entry `credential.issued` appended.
+6. In one change: DPoP proof, nonce and key spent, the one copy marked, the entry `credential.issued` appended.
 7. After the commit: the gate opens the values, and the credential is signed.
 """
 
@@ -34,7 +34,7 @@ from consent.ledger_entry import Entry, Stream
 from consent.permission import Permission
 from keys import canonical
 from keys import errors as keys_errors
-from wallet import credential_request, issuance, nonce, offer, proof
+from wallet import credential_request, holder_key, issuance, nonce, offer, proof
 from wallet.credential_request import CredentialRequest
 from wallet.credential_type import CredentialType
 from wallet.errors import CredentialRequestDenied, InvalidCredentialRequest
@@ -88,8 +88,9 @@ async def gather(request: Request) -> Facts:
     )
     with wired.database.read() as tx:
         nonce.unspent(tx, verified.nonce)
-    if behind.redeemed.offer.state != "redeemed":
-        raise CredentialRequestDenied("the one copy of this offer was issued before")
+        if behind.redeemed.offer.state != "redeemed":
+            raise CredentialRequestDenied("the one copy of this offer was issued before")
+        holder_key.unused(tx, wired.roots.ring("holder-key"), verified.jwk)
     entry_id = str(uuid6.uuid7())
     found = await _fetched(wired, behind, kind, entry_id, now)  # 5
     return Facts(wired, shown, behind, kind, verified, found, entry_id, dpop.offer(ring, now))
@@ -108,6 +109,7 @@ def act(tx: Tx, facts: Facts, now: int) -> tuple[Later | Refusal, list[Entry]]:
     token = facts.presented.token
     if not standing.lives(tx, token.family, token.jti) or not offer.issued(tx, permission_id, now=now):
         return Refusal("credential_request_denied", "the one copy of this offer was issued before"), []
+    holder_key.spend(tx, facts.wired.roots.ring("holder-key"), facts.proof.jwk)
     entry = ledger_entry.credential_issued(
         behind.stream,
         entry_id=facts.entry_id,

@@ -48,7 +48,7 @@ STORY = [
     ("wallet: offer",           "GET /offers/{id}",                                      1,       0, False),
     ("wallet: token",           "POST /token",                                           8,       1, False),
     ("wallet: nonce",           "POST /nonce",                                           0,       0, False),
-    ("credential",              "POST /credential",                                     22,       1, True),
+    ("credential",              "POST /credential",                                     24,       1, True),
     ("sign-out",                "POST /sign-out",                                        2,       1, False),
 ]
 # fmt: on

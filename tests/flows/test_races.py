@@ -293,10 +293,10 @@ class Wallet:
     def token(self) -> str:
         return str(self.world.http.send(self.redemption(self.tx_code)).json()["access_token"])
 
-    def collection(self, token: str, nonce: str) -> httpx2.Request:
-        """Ask for the credential, bound to a key of its own."""
+    def collection(self, token: str, nonce: str, key: Any = None) -> httpx2.Request:
+        """Ask for the credential, bound to a key of its own unless one is said."""
         url = f"{self.world.issuer}/credential"
-        key = holder.ec.generate_private_key(holder.ec.SECP256R1())
+        key = key or holder.ec.generate_private_key(holder.ec.SECP256R1())
         body = {"proofs": {"jwt": [holder.key_proof(key, self.world.issuer, nonce)]}}
         headers = {"DPoP": self.caller.proof("POST", url, token), "Authorization": f"DPoP {token}"}
         asked = body | {"credential_configuration_id": self.configuration}
@@ -331,6 +331,21 @@ def test_a_nonce_gives_one_credential(service: Service, world: World) -> None:
     assert sum(answer.status_code == 200 for answer in answers) == 1
     assert told(answers).keys() <= {(200, ""), (400, "invalid_nonce"), (400, "credential_request_denied")}
     assert sum(len(entries(world, citizen, "credential.issued")) for citizen in people) == 1
+    again = [wallet.collection(token, wallet.c_nonce()) for wallet, token in asked]
+    assert sum(answer.status_code == 200 for answer in service.volley(again)) == 1
+    assert [len(entries(world, citizen, "credential.issued")) for citizen in people] == [1, 1]
+
+
+def test_a_holder_key_stands_in_a_credential_of_one_person(service: Service, world: World) -> None:
+    """Two people, one key between them, each with a nonce of their own: one credential, and the other is refused for good."""
+    people = [world.neighbour(), world.neighbour()]
+    wallets = [Wallet(world, citizen) for citizen in people]
+    tokens, key = [wallet.token() for wallet in wallets], holder.ec.generate_private_key(holder.ec.SECP256R1())
+    asked = [(w, t) for w, t in zip(wallets, tokens, strict=True) for _ in range(MANY // 2)]
+    answers = service.volley([wallet.collection(token, wallet.c_nonce(), key) for wallet, token in asked])
+    assert sum(answer.status_code == 200 for answer in answers) == 1
+    assert told(answers).keys() <= {(200, ""), (400, "invalid_proof"), (400, "credential_request_denied")}
+    assert sorted(len(entries(world, citizen, "credential.issued")) for citizen in people) == [0, 1]
     again = [wallet.collection(token, wallet.c_nonce()) for wallet, token in asked]
     assert sum(answer.status_code == 200 for answer in service.volley(again)) == 1
     assert [len(entries(world, citizen, "credential.issued")) for citizen in people] == [1, 1]

@@ -51,6 +51,8 @@ def test_a_thumbprint_counts_only_the_required_members():
         {**RSA_KEY, "p": "AA"},
         {**EC_KEY, "x": OKP_KEY["x"]},  # not on the curve
         {**EC_KEY, "x": EC_KEY["x"] + "="},
+        {**EC_KEY, "x": base64url.encode(b"\0" + base64url.decode(EC_KEY["x"]))},  # RFC 7518 §6.2.1.2: 32 octets
+        {**EC_KEY, "y": base64url.encode(b"\0" + base64url.decode(EC_KEY["y"]))},
         {**EC_KEY, "x": 5},
         {**EC_KEY, "crv": "P-384"},
         {"kty": "EC", "crv": "P-384", "x": number(P384.x), "y": number(P384.y)},
@@ -63,6 +65,7 @@ def test_a_thumbprint_counts_only_the_required_members():
         {**RSA_KEY, "e": "AQ"},
         {**RSA_KEY, "e": "Ag"},
         {**RSA_KEY, "e": ""},
+        {**RSA_KEY, "e": "AAEAAQ"},  # RFC 7518 §2: no leading zero
         {**RSA_KEY, "n": base64url.encode(b"\xff" * 1024)},
         {**EC_KEY, "kid": 5},
         {**EC_KEY, "kid": "k" * 257},

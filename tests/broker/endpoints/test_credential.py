@@ -129,6 +129,20 @@ def test_one_copy_for_one_offer(issuer: Issuer) -> None:
     assert len(issuer.register.asked) == 1
 
 
+def test_a_holder_key_stands_in_one_credential(issuer: Issuer) -> None:
+    """Refused before a register is asked; whoever's the second credential is, and a new key gets it."""
+    wallet, token = redeemed(issuer)
+    wallet.ask(token)
+    again, second = redeemed(issuer)
+    own, again.key = again.key, wallet.key
+    assert refused(lambda: again.ask(second)) == (400, "invalid_proof")
+    assert issuer.types().count("credential.issued") == 1
+    assert len(issuer.register.asked) == 1
+    again.key = own
+    again.ask(second)
+    assert issuer.types().count("credential.issued") == 2
+
+
 def test_n01_a_proof_is_good_once(issuer: Issuer) -> None:
     wallet, token = redeemed(issuer)
     proof = wallet.proof()
