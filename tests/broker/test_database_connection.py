@@ -35,7 +35,7 @@ def on_the_loop(connecting: Connecting, driver: Driver) -> Any:
 
 
 def test_whoever_waits_on_the_loop_is_told_and_the_late_connection_is_the_next_ones() -> None:
-    connecting, driver = Connecting(patience=0.01), Driver()
+    connecting, driver = Connecting(patience=0), Driver()
     for _ in range(3):
         with pytest.raises(psycopg.OperationalError, match="does not answer"):
             on_the_loop(connecting, driver)
