@@ -19,6 +19,9 @@ from keys.keyring import SealingRing
 
 ATTESTATION, PROOF = "oauth-client-attestation", "oauth-client-attestation-pop"
 CHALLENGE = "OAuth-Client-Attestation-Challenge"
+UNPROVEN = (
+    "the attestation or its proof is not signed with a key that vouches for this client"  # also for an unknown one
+)
 SECOND = 1_000_000  # microseconds
 
 
@@ -60,6 +63,8 @@ def verify(client_id: str, sent: Attested, makers: jwk.KeySet, *, issuer: str, n
     except keys_errors.InvalidToken as refused:
         if str(refused) == "expired":
             raise Wire("use_fresh_attestation", "the attestation has expired") from refused
+        if str(refused) in {"key", "unknown_key", "signature"}:
+            raise _refused(UNPROVEN) from refused
         raise _refused(f"the attestation or its proof is refused: {refused.explanation}") from refused
     except keys_errors.KeysError as refused:
         raise _refused("the attestation names no key") from refused

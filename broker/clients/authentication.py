@@ -6,12 +6,16 @@
    By assertion (rfc7523bis §4): the client's own keys, its own algorithm, the signature; `iss` = `sub` = the client; `aud` =
    the issuer as one string, or another address of ours where `Audiences` says so; `exp` at most ten minutes away. By secret: the one kept, not expired. By attestation: `attestation`.
 4. An assertion's id is to be remembered by the caller, in its act (`AuthenticatedClient.assertion_id`).
-All failures look alike to the caller: `invalid_client`, 401.
+All failures are `invalid_client`, 401. What is wrong with the request alone is told to everybody, before a client is looked for;
+what is wrong with a proven client's request, to that client. Between the two there is one sentence, whether the client is
+unknown, disabled, of another method or not proven: our log has the cause. Only a client whose key set is broken is told of it,
+for it can prove nothing (`docs/decisions/0014-errors-that-say-their-cause.md`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from broker import telemetry
 from broker.clients import attestation, mutual_tls, secret
 from broker.clients.attestation import Attested
 from broker.clients.key_sets import NoKeys
@@ -20,7 +24,7 @@ from broker.clients.registry import Client, Registry
 from broker.errors import Wire
 from broker.parameters import Parameters
 from keys import errors as keys_errors
-from keys import jws, opaque
+from keys import jwk, jws, opaque
 from keys.certificates import Certificate
 from keys.jws import Claims
 
@@ -31,8 +35,18 @@ MAX_SECRET = 256  # characters
 SKEW = 10  # seconds
 SECOND = 1_000_000  # microseconds
 EDDSA = frozenset({"EdDSA", "Ed25519"})
+UNPROVEN = "unknown client, another method than it registered, or not its credentials"
+BEFORE_PROOF = frozenset({"algorithm", "key", "unknown_key", "signature"})  # the reasons that need a client's keys
 TOLD = (ValueError, NoKeys, keys_errors.InvalidCertificate)
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="semel", charset="UTF-8"'}
+
+
+class Unproven(Exception):
+    """Nobody proved to be a client; the message is for our log, `client_id` only that of a client that exists."""
+
+    def __init__(self, reason: str, client: Client | None = None) -> None:
+        super().__init__(reason)
+        self.client_id = "" if client is None else client.client_id
 
 
 @dataclass(frozen=True)
@@ -123,11 +137,10 @@ async def authenticate(
             return await _by_attestation(parameters, attested, registry, issuer, now)
         if method == "private_key_jwt":
             return await _by_assertion(parameters, registry, audiences, issuer, now)
-        named = registry.active(parameters.get("client_id", "")) if method == "none" else None
-        if named is not None and named.token_endpoint_auth_method in mutual_tls.METHODS:
-            return await _by_certificate(named, certificate, registry, now)
-        return _by_name(method, parameters, authorization, registry, now)
-    except (keys_errors.KeysError, NoKeys, ValueError) as refused:
+        if method == "none":
+            return await _by_certificate_or_name(parameters, certificate, registry, now)
+        return _by_secret(method, parameters, authorization, registry, now)
+    except (keys_errors.KeysError, NoKeys, Unproven, ValueError) as refused:
         headers = CHALLENGE if authorization else {}
         raise Wire(
             "invalid_client", f"client authentication failed{_why(refused)}", status=401, headers=headers
@@ -136,6 +149,9 @@ async def authenticate(
 
 def _why(refused: Exception) -> str:
     """What the client's developer is told, after a colon."""
+    if isinstance(refused, Unproven):
+        telemetry.log("client not authenticated", client_id=refused.client_id, reason=str(refused))
+        return f": {UNPROVEN}"
     if isinstance(refused, keys_errors.InvalidToken):
         return f": {refused.explanation}"
     return f": {refused}" if isinstance(refused, TOLD) else ""
@@ -159,22 +175,24 @@ def _attempted(parameters: Parameters, authorization: Sequence[str], attested: A
     return used[0] if used else "none"
 
 
-def _by_name(
+def _by_secret(
     method: str, parameters: Parameters, authorization: Sequence[str], registry: Registry, now: int
 ) -> AuthenticatedClient:
-    """A client that names itself, and proves it with a secret unless it is a public one."""
+    """A client that names itself and proves it with a secret."""
     if method == "client_secret_basic":
         client_id, given = secret.basic(authorization)
     else:
         client_id, given = parameters.get("client_id", ""), parameters.get("client_secret", "")
     client = registry.active(client_id)
-    if method != "none":
-        if len(given) > MAX_SECRET:
-            raise ValueError("unknown client or wrong secret")
-        _check_secret(client, given, now)
+    if len(given) > MAX_SECRET:
+        raise Unproven("the secret is too long", client)
+    _check_secret(client, given, now)
     if client is None:
-        raise ValueError("unknown client or wrong secret" if method != "none" else "credentials are needed")
-    _check_method(client, method, parameters)
+        raise Unproven("unknown client")
+    if client.token_endpoint_auth_method != method:
+        raise ValueError("not the method this client registered")
+    if parameters.get("client_id", client.client_id) != client.client_id:
+        raise ValueError("client_id names another client")
     return AuthenticatedClient(client)
 
 
@@ -182,25 +200,38 @@ async def _by_attestation(
     parameters: Parameters, attested: Attested, registry: Registry, issuer: str, now: int
 ) -> AuthenticatedClient:
     """A wallet, which names itself; that it is this one its maker says."""
-    client = registry.active(parameters.get("client_id", ""))
+    client, kid, makers = registry.active(parameters.get("client_id", "")), attested.kid, jwk.KeySet(())
+    if client is not None and client.token_endpoint_auth_method == ATTESTED:
+        makers = await registry.keys_of(client, kid, now)
+    named = parameters.get("client_id", "") if client is None else client.client_id
+    marker, expires, instance = attestation.verify(named, attested, makers, issuer=issuer, now=now)
     if client is None:
-        raise ValueError("unknown client")
-    _check_method(client, ATTESTED, parameters)
-    makers = await registry.keys_of(client, attested.kid, now)
-    return AuthenticatedClient(client, *attestation.verify(client.client_id, attested, makers, issuer=issuer, now=now))
+        raise Unproven("unknown client")
+    return AuthenticatedClient(client, marker, expires, instance)
 
 
-async def _by_certificate(
-    client: Client, certificate: Certificate | None, registry: Registry, now: int
+async def _by_certificate_or_name(
+    parameters: Parameters, certificate: Certificate | None, registry: Registry, now: int
 ) -> AuthenticatedClient:
-    """A client that names itself and proves it in the TLS handshake (RFC 8705 §2)."""
-    if registry.mutual_tls is None or certificate is None:
-        raise ValueError("a client certificate is needed")
-    if client.token_endpoint_auth_method == mutual_tls.PKI:
-        mutual_tls.check_named(registry.mutual_tls, client, certificate, now)
-    else:
-        keys = await registry.keys_of(client, None, now, certificate=certificate.thumbprint)
-        mutual_tls.check_registered(keys, certificate, now)
+    """A client that names itself, and proves it in the TLS handshake (RFC 8705 §2) unless it is a public one."""
+    client = registry.active(parameters.get("client_id", ""))
+    if client is not None and client.token_endpoint_auth_method == "none":  # noqa: S105  # a method's name
+        return AuthenticatedClient(client)
+    if certificate is None:
+        raise ValueError("credentials are needed")
+    certificate.require_time(now)
+    if client is None or registry.mutual_tls is None:
+        raise Unproven("unknown client, or certificates are not asked for")
+    if client.token_endpoint_auth_method not in mutual_tls.METHODS:
+        raise Unproven("not the method this client registered", client)
+    try:
+        if client.token_endpoint_auth_method == mutual_tls.PKI:
+            mutual_tls.check_named(registry.mutual_tls, client, certificate, now)
+        else:
+            keys = await registry.keys_of(client, None, now, certificate=certificate.thumbprint)
+            mutual_tls.check_registered(keys, certificate, now)
+    except (keys_errors.KeysError, ValueError) as refused:
+        raise Unproven(str(refused), client) from refused
     return AuthenticatedClient(client)
 
 
@@ -209,16 +240,9 @@ def _check_secret(client: Client | None, given: str, now: int) -> None:
     try:
         secret.verify(given, None if client is None else client.client_secret_hash)
     except keys_errors.Mismatch as wrong:
-        raise ValueError("unknown client or wrong secret") from wrong
+        raise Unproven("wrong secret", client) from wrong
     if client is not None and 0 < client.client_secret_expires_at <= now // SECOND:
         raise ValueError("the secret has expired")
-
-
-def _check_method(client: Client, method: str, parameters: Parameters) -> None:
-    if client.token_endpoint_auth_method != method:
-        raise ValueError("not the method this client registered")
-    if parameters.get("client_id", client.client_id) != client.client_id:
-        raise ValueError("client_id names another client")
 
 
 async def _by_assertion(
@@ -227,30 +251,45 @@ async def _by_assertion(
     if parameters.get("client_assertion_type") != TYPE or "client_assertion" not in parameters:
         raise ValueError("a client assertion is needed")
     assertion = parameters["client_assertion"]
-    client = _named(assertion, parameters, registry)
+    client = _named(assertion, parameters, registry, now)
     kid = jws.unverified_header(assertion).get("kid")
     keys = await registry.keys_of(client, kid if isinstance(kid, str) else None, now)
     registered = client.token_endpoint_auth_signing_alg
-    claims = jws.verify(
-        jws.CLIENT_ASSERTION,
-        assertion,
-        keys=keys,
-        issuer=client.client_id,
-        audience=audiences.of(client, issuer),
-        now=now,
-        algorithms=EDDSA if registered in EDDSA else {registered},
-        sub=client.client_id,
-    )
+    try:
+        claims = jws.verify(
+            jws.CLIENT_ASSERTION,
+            assertion,
+            keys=keys,
+            issuer=client.client_id,
+            audience=audiences.of(client, issuer),
+            now=now,
+            algorithms=EDDSA if registered in EDDSA else {registered},
+            sub=client.client_id,
+        )
+    except keys_errors.InvalidToken as refused:
+        if str(refused) not in BEFORE_PROOF:
+            raise
+        if keys.trouble or not keys.keys:
+            raise NoKeys(refused.explanation) from refused
+        raise Unproven(refused.explanation, client) from refused
     return AuthenticatedClient(client, _identity(client, claims), (int(claims["exp"]) + SKEW) * SECOND)
 
 
-def _named(assertion: str, parameters: Parameters, registry: Registry) -> Client:
-    """Find the client an assertion claims to come from; whether it does, its keys will say."""
+def _named(assertion: str, parameters: Parameters, registry: Registry, now: int) -> Client:
+    """Find the client an assertion claims to come from, its form looked at first; whether it does, its keys will say."""
+    try:
+        jws.verify(jws.CLIENT_ASSERTION, assertion, keys=jwk.KeySet(()), now=now)
+    except keys_errors.InvalidToken as refused:
+        if str(refused) != "unknown_key":  # of the form, whoever signed it
+            raise
     subject = jws.unverified_claims(assertion).get("sub")
+    if parameters.get("client_id", subject) != subject:
+        raise ValueError("client_id names another client")
     client = registry.active(subject) if isinstance(subject, str) else None
     if client is None:
-        raise ValueError("unknown client")
-    _check_method(client, "private_key_jwt", parameters)
+        raise Unproven("unknown client")
+    if client.token_endpoint_auth_method != "private_key_jwt":  # noqa: S105  # a method's name
+        raise Unproven("not the method this client registered", client)
     return client
 
 

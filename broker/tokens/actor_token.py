@@ -45,7 +45,7 @@ async def verify(text: str, presenter: str, *, registry: Registry, issuer: str, 
         named = jws.unverified_claims(text).get("sub")
         client = registry.active(named) if isinstance(named, str) else None
         if client is None or client.token_endpoint_auth_method != "private_key_jwt":  # noqa: S105  # a method's name
-            raise ValueError("the actor is no client that signs")
+            raise ValueError("the actor token is not valid")
         kid, registered = jws.unverified_header(text).get("kid"), client.token_endpoint_auth_signing_alg
         claims = jws.verify(
             jws.ACTOR_TOKEN,

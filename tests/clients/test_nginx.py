@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from broker.clients.authentication import UNPROVEN
 from broker.routes import ROUTES
 from tests import machine_clock
 from tests.broker.relying import CHALLENGE
@@ -61,8 +62,8 @@ def test_every_size_of_certificate_arrives(service: Service) -> None:
         assert len(shown.der) > 300
         return str(push(service, service.mtls_origin, shown)[1]["error_description"])
 
-    assert told(38) == "client authentication failed"  # known, but not the client's
-    assert told(60) == "client authentication failed: a client certificate is needed"
+    assert told(38) == f"client authentication failed: {UNPROVEN}"  # it arrived, and is not the client's
+    assert told(60) == "client authentication failed: credentials are needed"
 
 
 @pytest.mark.parametrize("spelled", ["Client-Cert", "client-cert", "CLIENT-CERT", "Client_Cert"])

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import func, select
 
 from broker import tables
+from broker.clients.attestation import UNPROVEN
 from broker.clients.key_sets import KeySets
 from broker.clients.metadata import ClientMetadata
 from broker.clients.registry import Registry
@@ -221,9 +222,6 @@ def test_what_is_no_token(wallet: Wallet, text: str) -> None:
 @pytest.mark.parametrize(
     "form",
     [
-        pytest.param({"client_id": "norr-childcare"}, id="HAIP N16 another client"),
-        pytest.param({"client_id": "nobody"}, id="unknown client"),
-        pytest.param({}, id="no client_id"),
         pytest.param({"client_id": WALLET, "client_secret": "x"}, id="RFC 6749 §2.3 two methods"),
         pytest.param({"client_id": WALLET, "client_assertion": "x"}, id="RFC 6749 §2.3 two methods"),
     ],
@@ -233,6 +231,17 @@ def test_who_it_is_not(whole: Whole, wallet: Wallet, form: dict[str, str]) -> No
         sent = {"grant_type": "authorization_code", "token": "x", **form}
         told = wallet.http.post(path, data=sent, headers=wallet.headers())
         assert (told.status_code, told.json()["error"]) == (401, "invalid_client"), path
+    assert (markers(whole), requests(whole)) == (0, 0)
+
+
+@pytest.mark.parametrize("form", [{"client_id": "norr-childcare"}, {"client_id": "nobody"}, {}])
+def test_an_attestation_for_somebody_else(whole: Whole, wallet: Wallet, form: dict[str, str]) -> None:
+    """HAIP N16: another client, nobody, no name: one answer, the one of a wallet whose maker did not sign."""
+    for path in ("/par", "/token", "/revocation", "/introspection"):
+        sent = {"grant_type": "authorization_code", "token": "x", **form}
+        told = wallet.http.post(path, data=sent, headers=wallet.headers())
+        said = (told.status_code, told.json()["error"], told.json()["error_description"])
+        assert said == (400, "invalid_client_attestation", UNPROVEN), path
     assert (markers(whole), requests(whole)) == (0, 0)
 
 
