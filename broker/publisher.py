@@ -20,6 +20,7 @@ from sqlalchemy import insert, select, text
 from broker import telemetry
 from broker.database import Database, Tx
 from broker.ledger_clock import LedgerClock
+from broker.publication_failure import LastFailure
 from consent import audit, checkpoint, ledger, merkle, published, published_state, tiles
 from consent.checkpoint import Checkpoint, Signer
 from consent.errors import AlarmRaised, LedgerBroken, ProofInvalid, TileInvalid
@@ -67,6 +68,7 @@ class Publisher:
         self._recorded = 0  # the largest size this process knows to be signed
         self._tidied = 0  # the size up to which no tile has both its full and partial files
         self.alarm = LedgerAlarm(folder)
+        self.last_failure = LastFailure(folder)
 
     def publish_once(self) -> None:
         """Publish whatever was committed since the last checkpoint.
@@ -80,15 +82,17 @@ class Publisher:
         self.show()
 
     async def run(self, every: float) -> None:
-        """Publish every so many seconds until cancelled. A failure is logged and tried again; files go out in a thread."""
+        """Publish every so many seconds until cancelled. A failure is logged, kept, and tried again; files go out in a thread."""
         while True:
             try:
                 signed = await asyncio.to_thread(self.prepare)
                 if signed is not None:
                     self.record(signed)
                 await asyncio.to_thread(self.show)
-            except Exception as problem:  # noqa: BLE001 - the ledger goes on; the alarm is the log and the checkpoint's age
+                await asyncio.to_thread(self.last_failure.clear)
+            except Exception as problem:  # noqa: BLE001 - the ledger goes on; readiness and the doctor say what is wrong
                 telemetry.failure("publish", problem)
+                await asyncio.to_thread(self.last_failure.record, problem, self._clock())
             await asyncio.sleep(every)
 
     def prepare(self) -> Signed | None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from broker.clients.metadata import ClientMetadata
 from broker.publication import Publication
+from broker.publication_failure import Failure
 from keys.sources.sealed import Schedule, StoredKey
 
 #: `fatal`: the server refuses to start; `fail`: it must be mended, and serving goes on meanwhile.
@@ -57,7 +58,7 @@ class Stored:
     `mode` is the one the database was initialised in, None when that was not recorded; `settings` are those in force in the
     sessions a worker has; `round_trip` in milliseconds; `server_clock` what the database's own clock said at `asked_at`;
     `newest_entry` the time of the ledger's last entry; `ledger` why the ledger cannot be continued, `publication`
-    how far it is published; `keys_open` whether the root keyring opens
+    how far it is published and `publication_failure` why it last was not; `keys_open` whether the root keyring opens
     every sealed key; `month_keys` the files that wrap what is sealed for persons; `personas` how many invented people can
     sign in, None when that could not be counted; `dead_letters` how many letters to agencies were given up.
     """
@@ -76,6 +77,7 @@ class Stored:
     newest_entry: int = 0
     ledger: str | None = None
     publication: Publication | None = None
+    publication_failure: Failure | None = None
     keys: tuple[StoredKey, ...] = ()
     keys_open: bool = True
     month_keys: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from broker.endpoints import discovery, jwks
 from broker.evidence import assured
 from broker.migrations import history
 from broker.notices import outbox
+from broker.publication_failure import LastFailure
 from broker.settings import Settings
 from broker.tables import install
 from consent import catalogue, ledger, sign_in
@@ -136,8 +137,7 @@ def told(broken: Exception) -> str:
 
 
 def _stored(tx: Tx, settings: Settings, clock: Clock, made: str | None, public: PublishedState | str) -> Stored:
-    dialect, newest = tx.dialect.name, history.newest()
-    asked_at = clock()
+    dialect, newest, asked_at = tx.dialect.name, history.newest(), clock()
     known: dict[str, Any] = {
         "dialect": dialect,
         "revision": made,
@@ -158,6 +158,7 @@ def _stored(tx: Tx, settings: Settings, clock: Clock, made: str | None, public: 
         newest_entry=head.ts,
         ledger=_ledger(tx, public, made_for),
         publication=publication.look(tx, publication.public_size(settings.ledger_dir)),
+        publication_failure=LastFailure(settings.ledger_dir).read(),
         keys=keys,
         keys_open=_opens(tx, settings, keys),
         month_keys=_month_keys(tx),
@@ -182,8 +183,7 @@ def _month_keys(tx: Tx) -> tuple[str, ...]:
 
 
 def _sqlite(tx: Tx) -> dict[str, str]:
-    names = ("journal_mode", "foreign_keys")
-    return {name: str(tx.exec_driver_sql(f"PRAGMA {name}").scalar_one()) for name in names}
+    return {n: str(tx.exec_driver_sql(f"PRAGMA {n}").scalar_one()) for n in ("journal_mode", "foreign_keys")}
 
 
 def _postgresql(tx: Tx) -> dict[str, str]:

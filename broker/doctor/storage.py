@@ -84,13 +84,20 @@ def ledger(facts: Facts) -> Verdict:
     standing = facts.stored.publication
     if standing is None:
         return unseen("the ledger was", FIRST)
-    late = standing.late(facts.now, facts.configured.checkpoint)
+    late, failure = standing.late(facts.now, facts.configured.checkpoint), facts.stored.publication_failure
     if late is not None:
         running = facts.served.metadata.problem is None
         return Verdict(
             "fail" if running else "warn",
-            f"{standing.size - min(standing.signed, standing.public or 0)} entries are not published, for {late:.0f} s",
+            f"{standing.size - min(standing.signed, standing.public or 0)} entries are not published, for {late:.0f} s"
+            + (f": {failure.cause}" if failure is not None else ""),
             "keep a server running, look in its log for the event `publish`, and at the folder `ledger` in SEMEL_DATA_DIR",
+        )
+    if failure is not None:
+        return Verdict(
+            "warn",
+            f"the last publication failed: {failure.cause}",
+            "mend the cause: the server tries again by itself, and this line is gone once it succeeds",
         )
     if standing.public is None:
         return unseen("the published checkpoint was", "start the server, which publishes it")

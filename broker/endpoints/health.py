@@ -11,6 +11,8 @@ from starlette.requests import Request
 from broker import needs, publication, telemetry
 from broker.answers import Json, Refusal
 from broker.database import Tx, now_from
+from broker.publication_failure import Failure, LastFailure
+from consent.ledger_alarm import LedgerAlarm
 
 SECOND = 1_000_000  # microseconds
 APART = 2  # seconds that this machine's clock may be off the database's, or behind the ledger
@@ -19,10 +21,12 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 @dataclass(frozen=True)
 class Facts:
-    """The wired parts, and the size of the ledger in its public folder."""
+    """The wired parts, the size of the ledger in its public folder, why it was not published, and whether its alarm stands."""
 
     wired: needs.Parts
     public: int | None
+    failure: Failure | None
+    alarm: bool
 
 
 async def gather(request: Request) -> None:
@@ -37,9 +41,17 @@ def alive(facts: None, now: int) -> Json:
 
 
 async def gather_ready(request: Request) -> Facts:
-    """Look into the public folder, which may lie on a slow disk, beside the loop."""
-    wired = needs.parts(request)
-    return Facts(wired, await asyncio.to_thread(publication.public_size, wired.ledger_dir))
+    """Look into the public folder and beside it, which may lie on a slow disk, beside the loop."""
+    return await asyncio.to_thread(_look, needs.parts(request))
+
+
+def _look(wired: needs.Parts) -> Facts:
+    folder = wired.ledger_dir
+    try:
+        alarm = LedgerAlarm(folder).standing() is not None
+    except OSError:  # a disk that does not give the file: what is not published says so
+        alarm = False
+    return Facts(wired, publication.public_size(folder), LastFailure(folder).read(), alarm)
 
 
 def ready(tx: Tx, facts: Facts, now: int) -> Json | Refusal:
@@ -60,9 +72,13 @@ def _unready(tx: Tx, facts: Facts, now: int) -> str | None:
     server = now_from(tx) if tx.dialect.name == "postgresql" and wired.server_clock else now
     if abs(server - now) > APART * SECOND:
         return "this machine's clock and the database's are apart"
+    if facts.alarm:
+        return "the ledger's alarm stands: ledger_alarm"
     standing = publication.look(tx, facts.public)
     if standing.newest > now + APART * SECOND:
         return "this machine's clock stands behind the ledger"
     if standing.late(now, wired.publish_every) is not None:
-        return "entries of the ledger are not published"
+        return "entries of the ledger are not published" + (
+            f": {facts.failure.code}" if facts.failure is not None else ""
+        )
     return None

@@ -28,6 +28,7 @@ from broker.doctor.facts import (
 )
 from broker.endpoints import discovery
 from broker.publication import Publication
+from broker.publication_failure import Failure
 from broker.settings import Settings
 from keys import canonical
 from keys.sources.sealed import WANTED, Schedule, StoredKey
@@ -217,6 +218,7 @@ ROWS: list[tuple[str, str, Any, str, str, str]] = [
     ("keys of persons",     "stored",                                Stored(problem="connection refused"),                "not looked at", "not looked at", "database"),
     ("ledger",              "stored.ledger",                         "the ledger does not hold",                          "fatal", "not hold",        "as it is"),
     ("ledger",              "stored.publication",                    Publication(9, 5, 5, NOW, NOW - 90 * SECOND),        "fail",  "4 entries",       "publish"),
+    ("ledger",              "stored.publication_failure",            Failure("folder_replaced", NOW),                     "warn",  "another kind of file", "tries again"),
     ("ledger",              "stored.publication",                    Publication(9, 5, 5, NOW, NOW - 9 * SECOND),         "pass",  "9 entries, 5",    ""),
     ("ledger",              "stored.publication",                    Publication(5, 5, None, NOW, NOW - 9 * SECOND),      "not looked at", "checkpoint", "start the server"),
     ("ledger",              "stored",                                Stored(problem="connection refused"),                "not looked at", "not looked at", "database"),
