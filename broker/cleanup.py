@@ -32,7 +32,10 @@ def sweep(tx: Tx, now: int) -> None:
     if not _leads(tx):
         return
     row, box = tables.sealed_row.c, tables.sealed_for.c
-    gone = select(row.row_id).where(row.expires <= now).limit(ROWS).scalar_subquery()
+    expired = select(row.row_id).where(row.expires <= now).limit(ROWS)
+    gone = (
+        tx.execute(expired.with_for_update(skip_locked=True)).scalars().all()
+    )  # nobody extends them until they are gone
     tx.execute(delete(tables.sealed_for).where(box.row_id.in_(gone)))
     tx.execute(delete(tables.sealed_row).where(row.expires <= now, row.row_id.not_in(select(box.row_id))))
     _forget(tx, tables.replay, tables.replay.c.expires <= now)
@@ -65,8 +68,10 @@ def _leads(tx: Tx) -> bool:
 
 
 def _forget(tx: Tx, table: Table, expired: ColumnElement[bool]) -> None:
+    """Delete expired rows, except those that somebody extends at this moment."""
     key = list(table.primary_key.columns)
-    tx.execute(delete(table).where(tuple_(*key).in_(select(*key).where(expired).limit(ROWS))))
+    chosen = select(*key).where(expired).limit(ROWS).with_for_update(skip_locked=True)
+    tx.execute(delete(table).where(tuple_(*key).in_(chosen)))
 
 
 async def run(

@@ -1,9 +1,11 @@
 """What has expired is forgotten, what has not stays."""
 
-from sqlalchemy import func, insert, select
+import pytest
+from sqlalchemy import func, insert, select, update
 
 from broker import cleanup, tables
 from broker.database import Database
+from tests.conftest import POSTGRESQL
 
 HOUR = 3600 * 1_000_000
 
@@ -52,3 +54,24 @@ def test_a_row_that_still_has_a_holder_is_not_orphaned(database: Database, now: 
         with database.write() as tx:
             cleanup.sweep(tx, now)
         assert count(database, "sealed_row") == count(database, "sealed_for") == left
+
+
+@pytest.mark.skipif(not POSTGRESQL, reason="on SQLite nobody writes beside the sweep")
+def test_what_is_extended_while_the_sweep_runs_stays_whole(database: Database, database_url: str, now: int) -> None:
+    other = Database.open(database_url)
+    with database.write() as tx:
+        tx.execute(insert(tables.sealed_row).values(row_id="r", person=b"", found=b"", day="2026-11-21", expires=now))
+        tx.execute(insert(tables.sealed_for).values(row_id="r", public=b"a", box=b""))
+        family = {"family": "f", "permission_id": "p", "client_id": "c", "created": 0, "expires": now}
+        tx.execute(insert(tables.token_family).values(**family))
+    with other.write() as extending:
+        for table in (tables.sealed_row, tables.token_family):
+            extending.execute(update(table).values(expires=now + HOUR))
+        with database.write() as tx:
+            cleanup.sweep(tx, now)
+    other.close()
+    assert {table: count(database, table) for table in ("sealed_row", "sealed_for", "token_family")} == {
+        "sealed_row": 1,
+        "sealed_for": 1,
+        "token_family": 1,
+    }
