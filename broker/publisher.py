@@ -92,8 +92,15 @@ class Publisher:
                 await asyncio.to_thread(self.last_failure.clear)
             except Exception as problem:  # noqa: BLE001 - the ledger goes on; readiness and the doctor say what is wrong
                 telemetry.failure("publish", problem)
-                await asyncio.to_thread(self.last_failure.record, problem, self._clock())
+                await asyncio.to_thread(self._keep, problem)
             await asyncio.sleep(every)
+
+    def _keep(self, problem: Exception) -> None:
+        """Keep why a publication failed; the publisher outlives whatever goes wrong with that, such as a clock that fails."""
+        try:
+            self.last_failure.record(problem, self._clock())
+        except Exception as lost:  # noqa: BLE001 - the failure itself is in the log already
+            telemetry.failure("publish", lost)
 
     def prepare(self) -> Signed | None:
         """Write the files of the committed size and sign it; None when it is signed already. Only reads the database."""
