@@ -292,4 +292,8 @@ async def gather(request: Request) -> bytes:
 
 def act(content: bytes, _now: int) -> Raw:
     """Publish it."""
-    return Raw(content, "application/json", headers={"Cache-Control": f"public, max-age={MAX_AGE}"})
+    return Raw(
+        content,
+        "application/json",
+        headers={"Cache-Control": f"public, max-age={MAX_AGE}", "Access-Control-Allow-Origin": "*"},
+    )

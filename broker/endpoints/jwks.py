@@ -26,5 +26,5 @@ def act(keyring: Keyring, _now: int) -> Raw:
     return Raw(
         canonical.dumps(keyring.jwks("token", "encryption")),
         "application/jwk-set+json",
-        headers={"Cache-Control": f"public, max-age={MAX_AGE}"},
+        headers={"Cache-Control": f"public, max-age={MAX_AGE}", "Access-Control-Allow-Origin": "*"},
     )
