@@ -284,8 +284,8 @@ async def _addresses(host: str, port: int) -> list[str]:
 async def _get(egress: Egress, url: str) -> Answer:
     try:
         reply = await egress.request("GET", url, max_bytes=MAX_BYTES, timeout=TIMEOUT)
-    except EgressRefused as refused:
-        return Answer(problem=refused.reason)
+    except (EgressRefused, OSError) as refused:  # OSError: the authorities' file, which a condition of its own names
+        return Answer(problem=getattr(refused, "reason", "the file of authorities cannot be read"))
     return answer(reply.status, reply.headers, reply.content)
 
 

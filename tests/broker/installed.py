@@ -38,8 +38,9 @@ def make(folder: Path, database_url: str = "", mode: str = "production", now: in
         "database_url": database_url,
     }
     settings = Settings(**given)
-    installation.create(settings, clock() if now is None else now)
+    made = clock() if now is None else now
+    installation.create(settings, made)
     database = Database.open(settings.database)
-    publisher(settings, database, installation.root_keyring(settings), clock).publish_once()
+    publisher(settings, database, installation.root_keyring(settings), lambda: made).publish_once()
     database.close()
     return given

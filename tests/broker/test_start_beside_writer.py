@@ -20,7 +20,7 @@ from keys import notes
 ORIGIN = "id.example.gov/ledger"
 SIGNERS = [Signer.of(ORIGIN, notes.from_seed(alg, bytes(32))) for alg in ("Ed25519", "ML-DSA-44")]
 STARTS = 60
-ENTRIES = 100_000  # that the writer would make; it is stopped long before
+COMMITS = 10_000_000  # that the writer would make, at most 250 a second; it is stopped long before
 
 WRITER = """
 import asyncio, sys
@@ -33,6 +33,7 @@ async def story():
     committer = Committer(Database.open(sys.argv[1]), clock=clock)
     for step in range(int(sys.argv[2])):
         await committer.submit(lambda tx, now: (None, [SystemRecord("filler")] * 3))
+        await asyncio.sleep(0.004)
         if step == 5:
             print("writing", flush=True)
 
@@ -80,7 +81,7 @@ def other(made, database_url):
 def test_sixty_starts_beside_a_writer_all_succeed(made, database_url, tmp_path, now):
     """Each looks as `semel serve` does, and half of them publish between the looks; the writer is a process of its own."""
     publisher = Publisher(made, tmp_path / "ledger", SIGNERS, clock=lambda: now)
-    command = [sys.executable, "-c", WRITER, database_url, str(ENTRIES)]
+    command = [sys.executable, "-c", WRITER, database_url, str(COMMITS)]
     sizes = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         try:

@@ -9,6 +9,7 @@ import pytest
 
 from broker.evidence.answer import LONGEST, Malformed, day, flag, plain, sealed
 from broker.evidence.source import Found
+from tests.conftest import NOW
 
 
 @pytest.mark.parametrize(
@@ -52,13 +53,13 @@ def test_what_is_no_flag_is_malformed_and_not_false(raw: object) -> None:
     ("raw", "value"), [(None, None), ("2026-03-12", "2026-03-12"), (datetime.date(2026, 3, 12), "2026-03-12")]
 )
 def test_days(raw: object, value: object) -> None:
-    assert day(raw) == value
+    assert day(raw, NOW) == value
 
 
-@pytest.mark.parametrize("raw", ["2026-02-30", "12.3.2026", "2026", 5])
+@pytest.mark.parametrize("raw", ["2026-02-30", "12.3.2026", "2026", 5, "2026-11-23"])
 def test_what_is_no_day_is_malformed(raw: object) -> None:
     with pytest.raises(Malformed):
-        day(raw)
+        day(raw, NOW)
 
 
 def test_a_value_of_another_shape_is_the_registers_fault_and_goes_nowhere(check: Callable[[str, Any], None]) -> None:

@@ -57,7 +57,15 @@ def test_the_whole_way_and_one_register_down(tmp_path: Path, known: catalogue.Ca
         for fault in (None, "down"):
             tax.fault(fault)
             subject = Subject("maria", "9000000103", {})
-            found = await collect(loaded.by_id, loaded.routing, subject, wanted, phase="preview", reference="j", now=1)
+            found = await collect(
+                loaded.by_id,
+                loaded.routing,
+                subject,
+                wanted,
+                phase="preview",
+                reference="j",
+                now=machine_clock.micros(),
+            )
             seen.append({attribute: one.status for attribute, one in found.items()})
         await loaded.aclose()
         await egress.aclose()
