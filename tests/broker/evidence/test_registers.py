@@ -14,6 +14,7 @@ from consent import catalogue
 from consent.errors import BadDeclaration
 from examples.registers import people, population
 from examples.registers.tax import TaxRegister
+from tests import machine_clock
 
 CONFIG = Path(__file__).parents[3] / "openid-config"
 
